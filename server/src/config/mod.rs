@@ -1,0 +1,149 @@
+//! The configuration: a TOML file (`File`: what is written) becomes `Config` (what is true).
+//!
+//! Wrong configuration does not start: an unknown key is a mistake, and so is a secret that
+//! everybody may read. All mistakes are found at once, each with its line. Every option is
+//! declared once, in `options.rs`; its reader, the reference and the example file follow from
+//! there.
+//!
+//! A text that is not TOML is judged as far as its syntax only: what is behind a quote that was
+//! never closed would be guessed at, and mistakes reported that are not there.
+
+pub mod certificate;
+mod declare;
+mod options;
+mod quantity;
+mod reference;
+mod report;
+pub mod secret;
+mod settle;
+mod suggest;
+mod syntax;
+mod table;
+#[cfg(test)]
+mod tests;
+mod uri;
+mod value;
+
+use std::io::Read;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+pub use options::{
+    Auth, Contact, File, HostTable, Limits, ListenTable, LogLevel, PasswordHash, Store, Timeouts,
+    Tls, TlsVersion,
+};
+pub use quantity::Size;
+pub use reference::{example, reference};
+pub use report::{ConfigErrors, Finding, Warning};
+pub use uri::Uri;
+pub use value::{At, SecretPath};
+
+use crate::jid::Domain;
+use report::Report;
+
+/// Far more than a file of all options for a hundred domains.
+const LARGEST_FILE: u64 = 1 << 20;
+
+/// How far a configuration is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// The values alone: for a build sandbox, which has neither secrets nor certificates.
+    Syntax,
+    /// The files that it names as well.
+    Full,
+}
+
+/// What is true for this server. Paths are as they were written: a link that is moved to a new
+/// certificate is followed at the next reload.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Where everything that lasts is kept.
+    pub data_dir: PathBuf,
+    /// The socket of the commands.
+    pub admin_socket: PathBuf,
+    /// A file of at least 16 random bytes that seal the stored passwords.
+    pub pepper_file: Option<PathBuf>,
+    /// How much is logged.
+    pub log_level: LogLevel,
+    /// Threads that serve connections; `None` is one for each processor.
+    pub worker_threads: Option<usize>,
+    /// The domains that are served: at least one, each once.
+    pub hosts: Vec<Host>,
+    /// Where the server listens; no two overlap.
+    pub listen: Listen,
+    /// Encryption.
+    pub tls: Tls,
+    /// What clients may take.
+    pub limits: Limits,
+    /// How long the server waits.
+    pub timeouts: Timeouts,
+    /// The work that passwords cost.
+    pub auth: Auth,
+    /// The database and its disk.
+    pub store: Store,
+}
+
+/// A domain that is served.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Host {
+    /// The domain.
+    pub domain: Domain,
+    /// The certificate chain in PEM form.
+    pub certificate: PathBuf,
+    /// Its private key in PEM form.
+    pub key_file: PathBuf,
+    /// How passwords are kept.
+    pub password_hash: PasswordHash,
+    /// Where people reach those who run the server.
+    pub contact: Contact,
+}
+
+/// Where the server listens. An IPv6 listener must be made for IPv6 only (`IPV6_V6ONLY`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// Clients that begin with STARTTLS.
+    pub c2s: Vec<SocketAddr>,
+    /// Clients that begin with TLS.
+    pub c2s_tls: Vec<SocketAddr>,
+}
+
+impl Config {
+    /// Reads the file at `path`, of at most 1 MiB, and checks it.
+    pub fn load(path: &Path, check: Check) -> Result<(Self, Vec<Warning>), ConfigErrors> {
+        let name = path.display().to_string();
+        let text = read_text(path).map_err(|error| ConfigErrors::unreadable(&name, error))?;
+        Self::parse(&text, &name, check)
+    }
+
+    /// Checks a text; `name` is what messages call the file.
+    pub fn parse(
+        text: &str,
+        name: &str,
+        check: Check,
+    ) -> Result<(Self, Vec<Warning>), ConfigErrors> {
+        let mut report = Report::new(name, text);
+        let file = syntax::read(text, &mut report);
+        let config = file.and_then(|file| settle::settle(file, check, &mut report));
+        report.finish(config)
+    }
+}
+
+fn read_text(path: &Path) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes))
+        .map_err(|error| format!("cannot be read: {error}; correct the path or its permissions"))?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err(format!(
+            "is larger than {LARGEST_FILE} bytes; it cannot be a configuration"
+        ));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error
+            .as_bytes()
+            .get(..error.utf8_error().valid_up_to())
+            .unwrap_or_default();
+        let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
+        format!("is not UTF-8 text in line {line}; save it as UTF-8")
+    })
+}

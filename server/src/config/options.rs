@@ -1,0 +1,293 @@
+//! Every option that there is, declared once: what is written in the file.
+//!
+//! The doc comments are for operators: the reference and the example file print them. A default
+//! is chosen for a club of a few hundred people on a small machine; a bound says what would break
+//! the server or its users, not what is usual.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::declare::{choice, section};
+use super::quantity::Size;
+use super::uri::Uri;
+use super::value::{At, SecretPath};
+use crate::jid::Domain;
+
+section! {
+    /// The configuration file as it is written.
+    pub struct File {
+        /// Where accounts, messages and everything else that lasts is kept. Only the server's
+        /// own user should be able to read it.
+        data_dir: At<PathBuf>, default "/var/lib/cloister";
+
+        /// The socket through which the commands speak to the running server. Whoever may write
+        /// to it is the operator.
+        admin_socket: At<PathBuf>, default "/run/cloister/admin.sock";
+
+        /// A file with at least 16 random bytes that seal the stored passwords: who steals the
+        /// data without this file cannot even guess at them. Keep a copy apart from the backups:
+        /// without it nobody can log in. Make one with:
+        /// `(umask 077; head -c 32 /dev/urandom > FILE)`
+        pepper_file: At<SecretPath>, optional "/run/secrets/cloister-pepper";
+
+        /// How much is logged. No level logs addresses, passwords or messages.
+        log_level: LogLevel, default "info";
+
+        /// How many threads serve connections. Left out, there is one for each processor.
+        worker_threads: usize, optional 2, least 1, most 1024;
+
+        /// A domain that this server serves: the part behind the `@` of its users' addresses.
+        /// There is at least one; write the table again for each further one.
+        host: Vec<HostTable>, default [];
+
+        /// Where the server listens. An address is an IP address and a port. `[::]` stands for
+        /// all IPv6 addresses and only those, `0.0.0.0` for all IPv4 addresses. An empty list
+        /// switches a kind of listener off; port 0 takes any free port.
+        listen: ListenTable, default {};
+
+        /// Encryption. Nothing is ever sent or accepted in clear.
+        tls: Tls, default {};
+
+        /// What one client, one account or all of them together may take from the server.
+        limits: Limits, default {};
+
+        /// How long the server waits.
+        timeouts: Timeouts, default {};
+
+        /// The work that passwords cost.
+        auth: Auth, default {};
+
+        /// The database and its disk.
+        store: Store, default {};
+    }
+}
+
+section! {
+    /// A `[[host]]` as it is written.
+    pub struct HostTable {
+        /// The domain, as in `someone@example.org`. It may differ from the name of the machine.
+        domain: At<Domain>, required "example.org";
+
+        /// The certificate of the domain and those that lead to its authority, the domain's own
+        /// first, in PEM form (`fullchain.pem`).
+        certificate: At<PathBuf>, required "/var/lib/acme/example.org/fullchain.pem";
+
+        /// The private key of the certificate in PEM form. It must not be readable by every user
+        /// of the machine, so it cannot lie in the Nix store.
+        key_file: At<SecretPath>, required "/var/lib/acme/example.org/key.pem";
+
+        /// How passwords are kept. `scram` lets a client prove that it knows the password without
+        /// sending it, and detects a stranger in the middle. `argon2id` is harder to guess from a
+        /// stolen database, and has clients send the password inside the encrypted connection.
+        /// Clients remember which they saw: choose once.
+        password_hash: PasswordHash, default "scram";
+
+        /// Where people reach those who run the server (XEP-0157), as lists of URIs such as
+        /// `mailto:abuse@example.org` or `xmpp:help@example.org`. Anybody with an account can see
+        /// them.
+        contact: Contact, default {};
+    }
+}
+
+section! {
+    /// Where people reach those who run the server (XEP-0157).
+    pub struct Contact {
+        /// For reports of abuse.
+        abuse: Vec<Uri>, default [];
+        /// For the administrators.
+        admin: Vec<Uri>, default [];
+        /// For opinions about the service.
+        feedback: Vec<Uri>, default [];
+        /// For those who want to buy something.
+        sales: Vec<Uri>, default [];
+        /// For reports of security problems.
+        security: Vec<Uri>, default [];
+        /// Where one reads whether the service works.
+        status: Vec<Uri>, default [];
+        /// For people who need help.
+        support: Vec<Uri>, default [];
+    }
+}
+
+choice! {
+    /// How passwords are kept.
+    pub enum PasswordHash {
+        /// Keys of SCRAM-SHA-1, -256 and -512 (RFC 5802, RFC 7677).
+        Scram "scram",
+        /// An Argon2id hash; only PLAIN inside TLS is offered.
+        Argon2id "argon2id",
+    }
+}
+
+choice! {
+    /// How much is logged: a level and those before it.
+    pub enum LogLevel {
+        /// What needs somebody to act.
+        Error "error",
+        /// What may become an error.
+        Warn "warn",
+        /// Starts, stops and reloads.
+        Info "info",
+        /// What helps to find a fault.
+        Debug "debug",
+    }
+}
+
+section! {
+    /// `[listen]` as it is written.
+    pub struct ListenTable {
+        /// For clients that begin in clear and must switch to TLS before anything else
+        /// (STARTTLS).
+        c2s: Vec<At<SocketAddr>>, default ["[::]:5222", "0.0.0.0:5222"];
+
+        /// For clients that begin with TLS (XEP-0368).
+        c2s_tls: Vec<At<SocketAddr>>, default ["[::]:5223", "0.0.0.0:5223"];
+    }
+}
+
+section! {
+    /// Encryption.
+    pub struct Tls {
+        /// The oldest version of TLS that a client may use. `1.2` is for clients from before
+        /// 2019; what is older is never accepted.
+        min_version: TlsVersion, default "1.3";
+    }
+}
+
+choice! {
+    /// A version of TLS.
+    pub enum TlsVersion {
+        /// TLS 1.3 (RFC 8446).
+        V13 "1.3",
+        /// TLS 1.2 (RFC 5246), with AEAD ciphers and the extended master secret only.
+        V12 "1.2",
+    }
+}
+
+section! {
+    /// What one client, one account or all of them together may take from the server.
+    pub struct Limits {
+        /// The largest stanza that a client may send, with all its markup.
+        stanza_bytes: Size, default "256 KiB",
+            least "10000 B" "which RFC 6120 §13.12 asks for",
+            most "16 MiB" "which every connection could make the server hold";
+
+        /// How deeply the elements of a stanza may be nested.
+        stanza_depth: usize, default 64, least 16 "which ordinary clients need", most 512;
+
+        /// How many attributes one element may have.
+        stanza_attributes: usize, default 128, least 16 "which ordinary clients need", most 1024;
+
+        /// The largest element that a client may send before it has logged in.
+        login_bytes: Size, default "8 KiB",
+            least "4 KiB" "which a login with all extensions needs",
+            most "64 KiB" "which any stranger could make the server hold";
+
+        /// How many elements a client may send before it has logged in.
+        login_elements: usize, default 32,
+            least 8 "which a login with a retry needs", most 256;
+
+        /// How many connections the server holds in all. Further ones are closed at once. The
+        /// system must allow the server at least as many open files (`LimitNOFILE`).
+        connections: usize, default 20_000, least 1, most 1_000_000;
+
+        /// How many of them may come from one IPv4 address or one IPv6 /64 network. People
+        /// behind one router share an address.
+        connections_per_address: usize, default 200, least 1, most 1_000_000;
+
+        /// How many clients of one account may be connected at a time.
+        resources_per_account: usize, default 16, least 1, most 1000;
+
+        /// How many contacts an account may have.
+        roster_items: usize, default 2000, least 10, most 100_000;
+
+        /// How many times a client may try to log in on one connection.
+        sasl_attempts: usize, default 3,
+            least 2 "which RFC 6120 §6.4.5 asks for",
+            most 5 "which RFC 6120 §6.4.5 asks for";
+
+        /// How much may wait for a client that does not read or has lost its connection. What
+        /// comes after that waits in the database, and the client fetches it when it is back.
+        outbox_bytes: Size, default "4 MiB",
+            least "64 KiB" "which a short stall needs",
+            most "1 GiB" "which every session could make the server hold";
+
+        /// How many stanzas may wait for it.
+        outbox_stanzas: usize, default 1000,
+            least 10 "which a short stall needs", most 1_000_000;
+
+        /// How many messages are kept for an account while no client of it is connected. When
+        /// they are that many, senders of further ones are told.
+        offline_messages: usize, default 1000, least 10, most 1_000_000;
+
+        /// How much an account may keep in its private storage (XEP-0049).
+        private_bytes: Size, default "1 MiB", least "16 KiB", most "64 MiB";
+
+        /// The largest vCard, with its picture (XEP-0054).
+        vcard_bytes: Size, default "256 KiB", least "8 KiB", most "4 MiB";
+
+        /// How many addresses an account may block (XEP-0191).
+        blocked_jids: usize, default 1000, least 10, most 100_000;
+
+        /// How many wrong passwords are taken for one account from one address, and for any
+        /// account from one address, within `login_failure_window`. Further attempts from there
+        /// have to wait. Nobody is locked out from elsewhere.
+        login_failures: usize, default 3, least 1, most 1000;
+
+        /// For how long a wrong password counts.
+        login_failure_window: Duration, default "300s", least "10s", most "1d";
+    }
+}
+
+section! {
+    /// How long the server waits.
+    pub struct Timeouts {
+        /// For a client to finish the TLS handshake.
+        tls: Duration, default "10s", least "1s", most "5m";
+
+        /// For a client to log in, from its first byte on.
+        login: Duration, default "30s", least "1s", most "10m";
+
+        /// For a quiet client: after this long without a byte it is asked whether it is still
+        /// there, and the connection is closed when it does not answer.
+        idle: Duration, default "10m", least "30s" "which mobile clients need", most "1d";
+
+        /// For the answer of a client that was asked whether it is still there.
+        ping: Duration, default "1m", least "5s" "which mobile clients need", most "1h";
+
+        /// How often a space is sent to a quiet client (RFC 6120 §4.6.1), so that routers on the
+        /// way do not forget the connection. `0s` switches it off. It costs phones power.
+        keepalive: Duration, default "5m", most "1d";
+
+        /// For a client to take what is sent to it. After this long the connection is closed.
+        write: Duration, default "30s", least "1s", most "10m";
+    }
+}
+
+section! {
+    /// The work that passwords cost.
+    pub struct Auth {
+        /// How much work one guess at a SCRAM password is. Each login makes a phone do it once.
+        /// Holds for passwords that are set from now on.
+        scram_iterations: u32, default 100_000,
+            least 4096 "which RFC 7677 §4 asks for",
+            advised 10_000 "below which a stolen database is soon guessed through",
+            most 10_000_000 "which phones would not finish";
+
+        /// How many passwords are hashed at the same time. Left out, half of the processors do.
+        hashing_slots: usize, optional 2, least 1, most 1024;
+    }
+}
+
+section! {
+    /// The database and its disk.
+    pub struct Store {
+        /// How much memory the database may take to hold what was read.
+        cache: Size, default "32 MiB", least "1 MiB" "which the database needs", most "1 TiB";
+
+        /// How much room must stay free on the disk. With less, the server takes nothing new, so
+        /// that what it holds stays whole and can still be deleted.
+        reserve: Size, default "64 MiB", least "16 MiB" "which the database needs to delete";
+    }
+}
