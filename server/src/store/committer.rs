@@ -1,0 +1,261 @@
+//! The committer: one thread that writes. It drains its queue, applies what it drained as one batch, flushes
+//! and syncs once, then answers everybody. Alone, a batch waits for one sync; under load groups grow by
+//! themselves, so there is no timer.
+
+use std::{sync::Arc, thread};
+
+use tokio::sync::{OwnedSemaphorePermit, mpsc::UnboundedReceiver, oneshot};
+
+use super::{
+    batch::{Batch, COMMIT_MAX},
+    engine::{Engine, EngineError, Writes},
+    error::{Result, StoreError},
+    options::Options,
+    plan::{self, Refusal},
+    shared::{Shared, Slot},
+};
+
+/// How many requests are answered at once: failed preconditions cost no bytes, and must not keep the others
+/// waiting for ever.
+const GROUP_MAX: usize = 1024;
+
+/// What the committer is asked.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Commit(Commit),
+    /// Answered when all files are closed.
+    Close(oneshot::Sender<()>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Commit {
+    pub(crate) batch: Batch,
+    /// Whether the answer waits for the sync.
+    pub(crate) durable: bool,
+    pub(crate) answer: oneshot::Sender<Result<()>>,
+    /// Keeps the queue bounded in bytes; given back with the answer.
+    pub(crate) room: Option<OwnedSemaphorePermit>,
+}
+
+impl Commit {
+    fn answer(self, result: Result<()>) {
+        drop(self.room);
+        // A waiter that has gone away does not take its write back.
+        self.answer.send(result).unwrap_or(());
+    }
+}
+
+/// The writing half of the store.
+pub(crate) struct Committer {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) queue: UnboundedReceiver<Request>,
+    pub(crate) options: Options,
+    /// Once set, every commit gets it.
+    pub(crate) fatal: Option<StoreError>,
+}
+
+/// Commits that become durable together.
+#[derive(Default)]
+struct Group {
+    waiting: Vec<Commit>,
+    writes: Writes,
+    cost: usize,
+}
+
+impl Committer {
+    /// Works until it is told to close, or until nobody can ask any more.
+    pub(crate) fn run(mut self) {
+        let mut held = None;
+        let closing = loop {
+            match held.take().or_else(|| self.queue.blocking_recv()) {
+                Some(Request::Commit(first)) => held = self.group(first),
+                Some(Request::Close(done)) => break Some(done),
+                None => break None,
+            }
+        };
+        self.close();
+        if let Some(done) = closing {
+            done.send(()).unwrap_or(());
+        }
+    }
+
+    /// Commits `first` and what else is queued and fits. Gives back what did not.
+    fn group(&mut self, first: Commit) -> Option<Request> {
+        let engine = match self.engine() {
+            Ok(engine) => engine,
+            Err(error) => {
+                first.answer(Err(error));
+                return None;
+            }
+        };
+        let mut group = Group::default();
+        let mut next = Some(Request::Commit(first));
+        for _ in 0..GROUP_MAX {
+            next = match next.or_else(|| self.queue.try_recv().ok()) {
+                Some(Request::Commit(commit)) => group.admit(&engine, &self.shared, commit),
+                other => other,
+            };
+            if next.is_some() || self.queue.is_empty() {
+                break;
+            }
+        }
+        self.finish(engine, group);
+        next
+    }
+
+    /// The engine, opened again if an earlier failure left it closed.
+    fn engine(&mut self) -> Result<Arc<Engine>> {
+        if let Some(error) = &self.fatal {
+            return Err(error.clone());
+        }
+        match self.shared.slot() {
+            Slot::Up(engine) => Ok(engine),
+            // Opening needs a little space too: it did not get it last time.
+            Slot::Down(StoreError::Full) => {
+                self.has_room(0)?;
+                self.open()
+            }
+            Slot::Down(error) => Err(error),
+            Slot::Away => Err(StoreError::Closed),
+        }
+    }
+
+    fn finish(&mut self, engine: Arc<Engine>, mut group: Group) {
+        if group.waiting.is_empty() {
+            return;
+        }
+        if let Err(error) = self.has_room(group.cost) {
+            return group.answer(&Err(error));
+        }
+        let writes = Arc::new(std::mem::take(&mut group.writes));
+        let durable = group.waiting.iter().any(|commit| commit.durable);
+        let number = self.shared.take_off(if durable { Arc::clone(&writes) } else { Arc::default() });
+
+        let result = engine.apply(&writes).map(|()| group.answer_hints());
+        let result = result.and_then(|()| if durable { engine.sync() } else { Ok(()) });
+        match result {
+            Ok(()) => {
+                self.shared.land(number, true);
+                group.answer(&Ok(()));
+            }
+            Err(error) => {
+                let error = self.fail(engine, number, error);
+                group.answer(&Err(error));
+            }
+        }
+    }
+
+    /// Refuses early, while refusing is cheap: inside the engine a full disk costs closing and opening again.
+    fn has_room(&self, cost: usize) -> Result<()> {
+        let needed = self.options.reserve_bytes.saturating_add(cost as u64);
+        match (self.options.disk.free_space)(&self.shared.dir) {
+            Ok(free) if free < needed => Err(StoreError::Full),
+            Ok(_) => Ok(()),
+            Err(error) => {
+                tracing::warn!(%error, "cannot tell how much space is left for the store");
+                Ok(())
+            }
+        }
+    }
+
+    /// The group is applied in memory and not on disk. After a full disk the engine is opened again without
+    /// it. After anything else we do not know what the disk holds, and a sync cannot be retried (the kernel
+    /// marks as clean what it failed to write), so the process has to end.
+    fn fail(&mut self, engine: Arc<Engine>, group: u64, error: EngineError) -> StoreError {
+        let told = match error {
+            EngineError::Full => StoreError::Full,
+            EngineError::Io(why) => StoreError::SyncFailed { why },
+            damaged @ EngineError::Damaged(_) => damaged.told(&self.shared.dir, "writing"),
+        };
+        if told != StoreError::Full {
+            return self.die(told);
+        }
+        tracing::error!("the disk is full: opening the store again");
+        drop(engine);
+        if let Slot::Up(engine) = self.shared.swap(Slot::Away) {
+            alone(engine).close();
+        }
+        match self.open() {
+            Ok(_) | Err(StoreError::Full) => self.shared.land(group, false),
+            Err(error) => return self.die(error),
+        }
+        told
+    }
+
+    /// Opens the engine again, and lets readers have it.
+    fn open(&self) -> Result<Arc<Engine>> {
+        let opened = Engine::open(&self.options).map(Arc::new);
+        self.shared.swap(opened.clone().map_or_else(Slot::Down, Slot::Up));
+        opened
+    }
+
+    fn die(&mut self, error: StoreError) -> StoreError {
+        tracing::error!(%error, "the store stops");
+        self.shared.crash(error.clone());
+        self.fatal = Some(error.clone());
+        (self.options.on_fatal)(&error);
+        error
+    }
+
+    fn close(mut self) {
+        self.queue.close();
+        while let Ok(request) = self.queue.try_recv() {
+            match request {
+                Request::Commit(commit) => commit.answer(Err(StoreError::Closed)),
+                Request::Close(done) => done.send(()).unwrap_or(()),
+            }
+        }
+        if let Slot::Up(engine) = self.shared.swap(Slot::Down(StoreError::Closed)) {
+            alone(engine).close();
+        }
+    }
+}
+
+impl Group {
+    /// Takes a commit in, or answers it, or gives it back for the next group.
+    fn admit(&mut self, engine: &Engine, shared: &Shared, commit: Commit) -> Option<Request> {
+        let writes = match plan::plan(engine, &self.writes, &commit.batch) {
+            Ok(writes) => writes,
+            Err(Refusal::Batch(error)) => {
+                commit.answer(Err(error));
+                return None;
+            }
+            Err(Refusal::Engine(error)) => {
+                commit.answer(Err(error.told(&shared.dir, "reading")));
+                return None;
+            }
+        };
+        let cost = plan::cost(&writes);
+        if !self.waiting.is_empty() && self.cost + cost > COMMIT_MAX {
+            return Some(Request::Commit(commit));
+        }
+        self.cost += cost;
+        self.writes.extend(writes);
+        self.waiting.push(commit);
+        None
+    }
+
+    /// Hints wait for nothing but being visible.
+    fn answer_hints(&mut self) {
+        let (durable, hints) = std::mem::take(&mut self.waiting).into_iter().partition(|commit| commit.durable);
+        self.waiting = durable;
+        hints.into_iter().for_each(|hint: Commit| hint.answer(Ok(())));
+    }
+
+    fn answer(self, result: &Result<()>) {
+        for commit in self.waiting {
+            commit.answer(result.clone());
+        }
+    }
+}
+
+/// Waits until the last reader has let go; no new one can come. Readers hold an engine for one page.
+fn alone(mut engine: Arc<Engine>) -> Engine {
+    loop {
+        match Arc::try_unwrap(engine) {
+            Ok(engine) => return engine,
+            Err(shared) => engine = shared,
+        }
+        thread::sleep(std::time::Duration::from_millis(1));
+    }
+}
