@@ -59,7 +59,10 @@ impl Batch {
         let key = tree.physical(key).into();
         match value::encode(value) {
             Ok(value) => self.push(Op::Put(key, value)),
-            Err(error) => self.blame(StoreError::Encode { tree: tree.name(), what: error.0 }),
+            Err(error) => self.blame(StoreError::Encode {
+                tree: tree.name(),
+                what: error.0,
+            }),
         }
     }
 
@@ -73,7 +76,11 @@ impl Batch {
 
     /// Removes all records of a range. The committer looks them up when it applies the batch, so nothing slips
     /// through; if they do not fit into one commit the batch fails as too large (see `Store::clear`).
-    pub fn delete_range<K: Key, V: Value>(&mut self, tree: &Tree<K, V>, range: &Range<K::Form>) -> &mut Self {
+    pub fn delete_range<K: Key, V: Value>(
+        &mut self,
+        tree: &Tree<K, V>,
+        range: &Range<K::Form>,
+    ) -> &mut Self {
         self.delete_raw(range.raw(tree.id()))
     }
 
@@ -88,7 +95,12 @@ impl Batch {
     }
 
     /// Adds a precondition. All are checked against the state before the batch.
-    pub fn expect<K: Key, V: Value, Q>(&mut self, tree: &Tree<K, V>, key: &Q, expect: Expect<&V>) -> &mut Self
+    pub fn expect<K: Key, V: Value, Q>(
+        &mut self,
+        tree: &Tree<K, V>,
+        key: &Q,
+        expect: Expect<&V>,
+    ) -> &mut Self
     where
         Q: AsKey<Form = K::Form> + ?Sized,
     {
@@ -98,7 +110,10 @@ impl Batch {
             Expect::Present => self.require(key, Expect::Present),
             Expect::Equals(value) => match value::encode(value) {
                 Ok(value) => self.require(key, Expect::Equals(value)),
-                Err(error) => self.blame(StoreError::Encode { tree: tree.name(), what: error.0 }),
+                Err(error) => self.blame(StoreError::Encode {
+                    tree: tree.name(),
+                    what: error.0,
+                }),
             },
         }
     }

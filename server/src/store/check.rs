@@ -16,7 +16,10 @@ use super::{
 /// Problems that are listed; more are only counted.
 const LISTED: usize = 100;
 
-const STEP: Most = Most { rows: 512, bytes: 1024 * 1024 };
+const STEP: Most = Most {
+    rows: 512,
+    bytes: 1024 * 1024,
+};
 
 /// What a check found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,15 +53,28 @@ impl Walk {
     pub(crate) fn new(catalog: &Catalog) -> Self {
         let records = catalog.rows().iter().map(|row| (row.name, 0)).collect();
         Self {
-            rest: RawRange { from: Vec::new(), to: vec![u8::MAX, u8::MAX] },
+            rest: RawRange {
+                from: Vec::new(),
+                to: vec![u8::MAX, u8::MAX],
+            },
             seen: 0,
-            report: Report { records, ..Report::default() },
+            report: Report {
+                records,
+                ..Report::default()
+            },
         }
     }
 
     /// Looks at the next rows. `Some`: that were all.
-    pub(crate) fn step(&mut self, engine: &Engine, dir: &Path, catalog: &Catalog) -> Result<Option<Report>> {
-        let found = engine.scan(&self.rest, false, STEP).map_err(|error| error.told(dir, "reading"))?;
+    pub(crate) fn step(
+        &mut self,
+        engine: &Engine,
+        dir: &Path,
+        catalog: &Catalog,
+    ) -> Result<Option<Report>> {
+        let found = engine
+            .scan(&self.rest, false, STEP)
+            .map_err(|error| error.told(dir, "reading"))?;
         for (key, physical) in &found.rows {
             if let Err(what) = row(engine, dir, catalog, key, physical, &mut self.report) {
                 self.report.problem(key, &what);
@@ -90,9 +106,13 @@ fn row(
     if id == CHUNK_ID {
         return chunk_row(engine, key);
     }
-    let tree = catalog.tree(id).ok_or_else(|| format!("no tree has the id {id:#04x}"))?;
+    let tree = catalog
+        .tree(id)
+        .ok_or_else(|| format!("no tree has the id {id:#04x}"))?;
     *report.records.entry(tree.name).or_default() += 1;
-    let Some((key_decodes, value_decodes)) = tree.decodes else { return Ok(()) };
+    let Some((key_decodes, value_decodes)) = tree.decodes else {
+        return Ok(());
+    };
     let named = |what: String| format!("tree `{}`: {what}", tree.name);
     key_decodes(rest).map_err(named)?;
     let logical = match chunk::form(physical.clone()) {
@@ -106,9 +126,7 @@ fn row(
 /// A chunk must belong to a head. Written together, so a missing head is no race unless both went meanwhile.
 fn chunk_row(engine: &Engine, key: &[u8]) -> Result<(), String> {
     let (owner, index) = chunk::owner(key).ok_or("a malformed chunk key")?;
-    let owned = |head: Option<Bytes>| {
-        matches!(head.map(chunk::form), Some(Form::Chunked(head)) if index < head.chunks)
-    };
+    let owned = |head: Option<Bytes>| matches!(head.map(chunk::form), Some(Form::Chunked(head)) if index < head.chunks);
     let get = |key: &[u8]| engine.get(key).map_err(|_| "it cannot be read".to_owned());
     if owned(get(owner)?) || get(key)?.is_none() {
         return Ok(());

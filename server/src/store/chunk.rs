@@ -7,10 +7,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::{
-    catalog::CHUNK_ID,
-    value::VALUE_MAX,
-};
+use super::{catalog::CHUNK_ID, value::VALUE_MAX};
 
 /// The largest physical value in bytes. STORAGE §1.5 rule 3.
 pub(crate) const PHYSICAL_MAX: usize = 64 * 1024;
@@ -72,7 +69,9 @@ pub(crate) fn join<E>(
 ) -> Result<Option<Bytes>, E> {
     let mut out = BytesMut::with_capacity(VALUE_MAX.min(head.len as usize));
     for chunk in keys(key, head) {
-        let Some(part) = get(&chunk)? else { return Ok(None) };
+        let Some(part) = get(&chunk)? else {
+            return Ok(None);
+        };
         out.put(part);
     }
     let whole = out.freeze();
@@ -82,7 +81,9 @@ pub(crate) fn join<E>(
 
 /// The key and the index that a chunk belongs to.
 pub(crate) fn owner(chunk_key: &[u8]) -> Option<(&[u8], u32)> {
-    let (&CHUNK_ID, rest) = chunk_key.split_first()? else { return None };
+    let (&CHUNK_ID, rest) = chunk_key.split_first()? else {
+        return None;
+    };
     let (key, index) = rest.split_last_chunk::<4>()?;
     Some((key, u32::from_be_bytes(*index)))
 }
@@ -116,7 +117,8 @@ fn parse(physical: &[u8]) -> Option<Head> {
         sum: u64::from_be_bytes(sum),
     };
     // A damaged head must not send us reading for ever.
-    let sane = head.len as usize <= VALUE_MAX && head.chunks as usize == (head.len as usize).div_ceil(CHUNK);
+    let sane = head.len as usize <= VALUE_MAX
+        && head.chunks as usize == (head.len as usize).div_ceil(CHUNK);
     sane.then_some(head)
 }
 
@@ -136,7 +138,9 @@ mod tests {
     fn stored(len: usize) -> (Bytes, Head, BTreeMap<Bytes, Bytes>) {
         let value: Bytes = (0..len).map(|at| (at % 251) as u8).collect();
         let (head, chunks) = split(b"key", &value).unwrap();
-        let Form::Chunked(head) = form(head) else { panic!("not a head") };
+        let Form::Chunked(head) = form(head) else {
+            panic!("not a head")
+        };
         (value, head, chunks.into_iter().collect())
     }
 

@@ -109,6 +109,10 @@ impl Committer {
             return Err(error.clone());
         }
         match self.shared.slot() {
+            Slot::Up(engine) if engine.has_failed() => {
+                drop(engine);
+                self.reopen()
+            }
             Slot::Up(engine) => Ok(engine),
             // Opening needs a little space too: it did not get it last time.
             Slot::Down(StoreError::Full) => {
@@ -120,29 +124,43 @@ impl Committer {
         }
     }
 
-    fn finish(&mut self, engine: Arc<Engine>, mut group: Group) {
-        if group.waiting.is_empty() {
-            return;
-        }
-        if let Err(error) = self.has_room(group.cost) {
-            return group.answer(&Err(error));
-        }
-        let writes = Arc::new(std::mem::take(&mut group.writes));
-        let durable = group.waiting.iter().any(|commit| commit.durable);
-        let number = self.shared.take_off(if durable { Arc::clone(&writes) } else { Arc::default() });
-
-        let result = engine.apply(&writes).map(|()| group.answer_hints());
-        let result = result.and_then(|()| if durable { engine.sync() } else { Ok(()) });
-        match result {
-            Ok(()) => {
-                self.shared.land(number, true);
-                group.answer(&Ok(()));
+    /// Writes a group and answers it. When only the engine found the disk full, space may be back by the time it
+    /// is open again, so the group gets a second chance.
+    fn finish(&mut self, mut engine: Arc<Engine>, mut group: Group) {
+        for _ in 0..2 {
+            if group.waiting.is_empty() {
+                return;
             }
-            Err(error) => {
-                let error = self.fail(engine, number, error);
-                group.answer(&Err(error));
+            if let Err(error) = self.has_room(group.cost) {
+                return group.answer(&Err(error));
             }
+            let writes = Arc::new(std::mem::take(&mut group.writes));
+            let number = self.shared.take_off(group.in_flight(&writes));
+            match group.write(&engine, &writes) {
+                Ok(()) => {
+                    self.shared.land(number, true);
+                    return group.answer(&Ok(()));
+                }
+                Err(EngineError::Full) => {}
+                Err(error) => return group.answer(&Err(self.die(fatal(error, &self.shared)))),
+            }
+            drop(engine);
+            engine = match self.reopen() {
+                Ok(engine) => engine,
+                Err(error) => {
+                    self.shared.land(number, false);
+                    return group.answer(&Err(error));
+                }
+            };
+            // The write that failed need not have been the group's own. What is here now was synced by opening.
+            let kept = holds(&engine, &writes);
+            self.shared.land(number, kept);
+            if kept {
+                return group.answer(&Ok(()));
+            }
+            group = group.again(&engine, &self.shared);
         }
+        group.answer(&Err(StoreError::Full));
     }
 
     /// Refuses early, while refusing is cheap: inside the engine a full disk costs closing and opening again.
@@ -158,34 +176,24 @@ impl Committer {
         }
     }
 
-    /// The group is applied in memory and not on disk. After a full disk the engine is opened again without
-    /// it. After anything else we do not know what the disk holds, and a sync cannot be retried (the kernel
-    /// marks as clean what it failed to write), so the process has to end.
-    fn fail(&mut self, engine: Arc<Engine>, group: u64, error: EngineError) -> StoreError {
-        let told = match error {
-            EngineError::Full => StoreError::Full,
-            EngineError::Io(why) => StoreError::SyncFailed { why },
-            damaged @ EngineError::Damaged(_) => damaged.told(&self.shared.dir, "writing"),
-        };
-        if told != StoreError::Full {
-            return self.die(told);
-        }
+    /// The engine keeps its error, and shows what it has applied and not written: both go only this way.
+    fn reopen(&mut self) -> Result<Arc<Engine>> {
         tracing::error!("the disk is full: opening the store again");
-        drop(engine);
         if let Slot::Up(engine) = self.shared.swap(Slot::Away) {
             alone(engine).close();
         }
         match self.open() {
-            Ok(_) | Err(StoreError::Full) => self.shared.land(group, false),
-            Err(error) => return self.die(error),
+            Ok(engine) => Ok(engine),
+            Err(StoreError::Full) => Err(StoreError::Full),
+            Err(error) => Err(self.die(error)),
         }
-        told
     }
 
     /// Opens the engine again, and lets readers have it.
     fn open(&self) -> Result<Arc<Engine>> {
         let opened = Engine::open(&self.options).map(Arc::new);
-        self.shared.swap(opened.clone().map_or_else(Slot::Down, Slot::Up));
+        self.shared
+            .swap(opened.clone().map_or_else(Slot::Down, Slot::Up));
         opened
     }
 
@@ -235,11 +243,50 @@ impl Group {
         None
     }
 
+    /// What readers have to wait for: hints are nothing to wait for.
+    fn in_flight(&self, writes: &Arc<Writes>) -> Arc<Writes> {
+        if self.is_durable() {
+            Arc::clone(writes)
+        } else {
+            Arc::default()
+        }
+    }
+
+    fn is_durable(&self) -> bool {
+        self.waiting.iter().any(|commit| commit.durable)
+    }
+
+    fn write(&mut self, engine: &Engine, writes: &Writes) -> Result<(), EngineError> {
+        let durable = self.is_durable();
+        engine.apply(writes)?;
+        if !durable {
+            return Ok(());
+        }
+        self.answer_hints();
+        engine.sync()
+    }
+
+    /// The same commits against what the engine holds now.
+    fn again(self, engine: &Engine, shared: &Shared) -> Self {
+        let mut group = Self::default();
+        for commit in self.waiting {
+            // They fitted together before. Whoever does not now is too many by a hair.
+            if let Some(Request::Commit(commit)) = group.admit(engine, shared, commit) {
+                commit.answer(Err(StoreError::Full));
+            }
+        }
+        group
+    }
+
     /// Hints wait for nothing but being visible.
     fn answer_hints(&mut self) {
-        let (durable, hints) = std::mem::take(&mut self.waiting).into_iter().partition(|commit| commit.durable);
+        let (durable, hints) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|commit| commit.durable);
         self.waiting = durable;
-        hints.into_iter().for_each(|hint: Commit| hint.answer(Ok(())));
+        hints
+            .into_iter()
+            .for_each(|hint: Commit| hint.answer(Ok(())));
     }
 
     fn answer(self, result: &Result<()>) {
@@ -247,6 +294,21 @@ impl Group {
             commit.answer(result.clone());
         }
     }
+}
+
+/// After anything but a full disk we do not know what the disk holds, and a sync cannot be retried (the kernel
+/// marks as clean what it failed to write): the process has to end.
+fn fatal(error: EngineError, shared: &Shared) -> StoreError {
+    match error {
+        EngineError::Io(why) => StoreError::SyncFailed { why },
+        other => other.told(&shared.dir, "writing"),
+    }
+}
+
+fn holds(engine: &Engine, writes: &Writes) -> bool {
+    writes
+        .iter()
+        .all(|(key, value)| engine.get(key).is_ok_and(|found| found == *value))
 }
 
 /// Waits until the last reader has let go; no new one can come. Readers hold an engine for one page.

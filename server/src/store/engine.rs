@@ -9,12 +9,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{
-    error::StoreError,
-    options::Options,
-    range::RawRange,
-    sled::SledEngine,
-};
+use super::{error::StoreError, options::Options, range::RawRange, sled::SledEngine};
 
 /// What is applied at once: values to put, `None` to remove.
 pub(crate) type Writes = BTreeMap<Bytes, Option<Bytes>>;
@@ -35,8 +30,14 @@ impl EngineError {
     pub(crate) fn told(self, dir: &Path, what: &str) -> StoreError {
         match self {
             Self::Full => StoreError::Full,
-            Self::Io(why) => StoreError::Io { what: format!("{what} {}", dir.display()), why },
-            Self::Damaged(what) => StoreError::Damaged { path: dir.to_owned(), what },
+            Self::Io(why) => StoreError::Io {
+                what: format!("{what} {}", dir.display()),
+                why,
+            },
+            Self::Damaged(what) => StoreError::Damaged {
+                path: dir.to_owned(),
+                what,
+            },
         }
     }
 }
@@ -115,7 +116,12 @@ impl Engine {
         }
     }
 
-    pub(crate) fn scan(&self, range: &RawRange, reverse: bool, most: Most) -> Result<RawRows, EngineError> {
+    pub(crate) fn scan(
+        &self,
+        range: &RawRange,
+        reverse: bool,
+        most: Most,
+    ) -> Result<RawRows, EngineError> {
         if range.is_empty() {
             return Ok(RawRows::default());
         }
@@ -144,6 +150,11 @@ impl Engine {
         }
     }
 
+    /// Whether an earlier write failed behind our back: only closing and opening again helps.
+    pub(crate) fn has_failed(&self) -> bool {
+        matches!(self, Self::Sled(sled) if sled.has_failed())
+    }
+
     /// Gives the files back.
     pub(crate) fn close(self) {
         if let Self::Sled(sled) = self {
@@ -164,9 +175,18 @@ impl MemoryEngine {
     fn scan(&self, range: &RawRange, reverse: bool, most: Most) -> RawRows {
         use std::ops::Bound::{Excluded, Included};
         let rows = self.rows();
-        let bounds = (Included(range.from.as_slice()), Excluded(range.to.as_slice()));
-        let found = rows.range::<[u8], _>(bounds).map(|(key, value)| (key.clone(), value.clone()));
-        let found: Box<dyn Iterator<Item = _>> = if reverse { Box::new(found.rev()) } else { Box::new(found) };
+        let bounds = (
+            Included(range.from.as_slice()),
+            Excluded(range.to.as_slice()),
+        );
+        let found = rows
+            .range::<[u8], _>(bounds)
+            .map(|(key, value)| (key.clone(), value.clone()));
+        let found: Box<dyn Iterator<Item = _>> = if reverse {
+            Box::new(found.rev())
+        } else {
+            Box::new(found)
+        };
         let Ok(rows) = RawRows::collect(found.map(Ok::<_, std::convert::Infallible>), most);
         rows
     }

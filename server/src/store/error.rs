@@ -14,7 +14,9 @@ pub enum StoreError {
     #[error("a precondition of the batch does not hold; read again and retry")]
     Conflict,
     /// A key, value or batch is above its limit; nothing was written.
-    #[error("{what} of {bytes} bytes is above the limit of {limit}; store less at once, or keep it as a file")]
+    #[error(
+        "{what} of {bytes} bytes is above the limit of {limit}; store less at once, or keep it as a file"
+    )]
     TooLarge {
         /// What was too large: "key", "value" or "batch".
         what: &'static str,
@@ -24,7 +26,9 @@ pub enum StoreError {
         limit: usize,
     },
     /// Too little free space; nothing was written, reads go on.
-    #[error("the disk is full, nothing was written; free some space, the store then goes on by itself")]
+    #[error(
+        "the disk is full, nothing was written; free some space, the store then goes on by itself"
+    )]
     Full,
     /// The operating system refused; nothing is acknowledged.
     #[error("{what}: {why}; look at the disk and the permissions, then restart")]
@@ -36,7 +40,9 @@ pub enum StoreError {
     },
     /// Data may not have reached the disk. A failed sync cannot be retried: the kernel has already
     /// forgotten what it could not write.
-    #[error("syncing the store failed ({why}), nothing of it was acknowledged; look at the disk, then restart")]
+    #[error(
+        "syncing the store failed ({why}), nothing of it was acknowledged; look at the disk, then restart"
+    )]
     SyncFailed {
         /// The system's answer.
         why: String,
@@ -50,7 +56,9 @@ pub enum StoreError {
         what: String,
     },
     /// One record cannot be read. Names the record, never its content.
-    #[error("tree `{tree}`: the record at {key} cannot be read ({what}); run `cloister store check`, restore from a backup")]
+    #[error(
+        "tree `{tree}`: the record at {key} cannot be read ({what}); run `cloister store check`, restore from a backup"
+    )]
     DamagedRecord {
         /// Name of the tree.
         tree: &'static str,
@@ -60,13 +68,17 @@ pub enum StoreError {
         what: String,
     },
     /// Another process has the store open.
-    #[error("the store in {path} is in use by another process; stop that one first, or use its admin socket")]
+    #[error(
+        "the store in {path} is in use by another process; stop that one first, or use its admin socket"
+    )]
     Locked {
         /// The store's directory.
         path: PathBuf,
     },
     /// The store was written by a newer version.
-    #[error("the store has schema {found}, this version knows schemas up to {known}; start the newer version again, or restore the backup `schema-{known}-*` from {backups}")]
+    #[error(
+        "the store has schema {found}, this version knows schemas up to {known}; start the newer version again, or restore the backup `schema-{known}-*` from {backups}"
+    )]
     Newer {
         /// What the store says.
         found: u32,
@@ -76,7 +88,9 @@ pub enum StoreError {
         backups: PathBuf,
     },
     /// A migration step failed; the backup made before it is complete.
-    #[error("migration to schema {to} `{name}` failed: {why}; restore the backup {backup} and report this")]
+    #[error(
+        "migration to schema {to} `{name}` failed: {why}; restore the backup {backup} and report this"
+    )]
     Migration {
         /// The schema the step leads to.
         to: u32,
@@ -109,7 +123,10 @@ impl StoreError {
         if is_full(error) {
             return Self::Full;
         }
-        Self::Io { what: what.into(), why: error.to_string() }
+        Self::Io {
+            what: what.into(),
+            why: error.to_string(),
+        }
     }
 }
 
@@ -122,5 +139,9 @@ pub(crate) fn is_full(error: &std::io::Error) -> bool {
 /// A key as text for messages: printable ASCII stays, the rest is `\x..`. At most 256 bytes of key.
 pub(crate) fn escaped(key: &[u8]) -> String {
     const SHOWN: usize = 256;
-    key.iter().take(SHOWN).flat_map(|byte| byte.escape_ascii()).map(char::from).collect()
+    key.iter()
+        .take(SHOWN)
+        .flat_map(|byte| byte.escape_ascii())
+        .map(char::from)
+        .collect()
 }

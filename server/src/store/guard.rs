@@ -41,7 +41,13 @@ fn install() {
 fn noted(info: &PanicHookInfo<'_>) -> bool {
     let message = info.payload_as_str().unwrap_or("no message");
     // One line: sled's assertions print whole structures.
-    let line: String = message.lines().next().unwrap_or_default().chars().take(200).collect();
+    let line: String = message
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .take(200)
+        .collect();
     let inside = CAUGHT.try_with(|caught| match caught.try_borrow_mut().as_deref_mut() {
         Ok(Some(text)) => {
             text.clone_from(&line);
@@ -52,7 +58,9 @@ fn noted(info: &PanicHookInfo<'_>) -> bool {
     if inside == Ok(true) {
         return true;
     }
-    let of_sled = thread::current().name().is_some_and(|name| name.starts_with("sled-io-") || name == "log flusher");
+    let of_sled = thread::current()
+        .name()
+        .is_some_and(|name| name.starts_with("sled-io-") || name == "log flusher");
     if of_sled {
         tracing::error!(what = line, "a thread of the storage engine gave up");
     }

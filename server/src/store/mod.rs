@@ -39,6 +39,14 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::{OwnedMutexGuard, Semaphore, mpsc, oneshot};
 
+use self::{
+    batch::Op,
+    check::Walk,
+    committer::{Commit, Committer, Request},
+    engine::RawRows,
+    read::Want,
+    shared::Shared,
+};
 pub use self::{
     batch::{Batch, COMMIT_MAX, Expect},
     catalog::{Catalog, Scope, TreeInfo},
@@ -52,14 +60,6 @@ pub use self::{
     tree::Tree,
     tx::Tx,
     value::{Headed, Record, VALUE_MAX, Value, ValueError},
-};
-use self::{
-    batch::Op,
-    check::Walk,
-    committer::{Commit, Committer, Request},
-    engine::RawRows,
-    read::Want,
-    shared::Shared,
 };
 
 /// Bytes of batches that may wait for the committer; who comes later waits before its batch is queued.
@@ -94,7 +94,12 @@ impl Store {
         let engine = migrations::open(&options)?;
         let shared = Arc::new(Shared::new(options.dir.clone(), engine));
         let (queue, requests) = mpsc::unbounded_channel();
-        let committer = Committer { shared: Arc::clone(&shared), queue: requests, options, fatal: None };
+        let committer = Committer {
+            shared: Arc::clone(&shared),
+            queue: requests,
+            options,
+            fatal: None,
+        };
         let thread = thread::Builder::new()
             .name("committer".into())
             .spawn(|| committer.run())
@@ -157,7 +162,9 @@ impl Store {
                 let done = walk.step(&engine, store.dir(), store.catalog());
                 (walk, done)
             };
-            let stepped = tokio::task::spawn_blocking(step).await.map_err(|_| StoreError::Closed)?;
+            let stepped = tokio::task::spawn_blocking(step)
+                .await
+                .map_err(|_| StoreError::Closed)?;
             walk = stepped.0;
             progress(walk.seen());
             if let Some(report) = stepped.1? {
@@ -168,11 +175,29 @@ impl Store {
 
     /// Raw records of a range, for backup and export: physical key, value with its version byte. Goes on
     /// behind `after`, the last key of the page before. [`Batch::put_raw`] is its reverse.
-    pub async fn records(&self, range: &RawRange, after: Option<&[u8]>) -> Result<Rows<Vec<u8>, Bytes>> {
+    pub async fn records(
+        &self,
+        range: &RawRange,
+        after: Option<&[u8]>,
+    ) -> Result<Rows<Vec<u8>, Bytes>> {
         let range = after.map_or_else(|| range.clone(), |key| range.clone().beyond(key, false));
-        let found = self.page(Want { tree: "", range, reverse: false, limit: PAGE_MAX }).await?;
-        let rows = found.rows.into_iter().map(|(key, value)| (key.to_vec(), value)).collect();
-        Ok(Rows { rows, more: found.more })
+        let found = self
+            .page(Want {
+                tree: "",
+                range,
+                reverse: false,
+                limit: PAGE_MAX,
+            })
+            .await?;
+        let rows = found
+            .rows
+            .into_iter()
+            .map(|(key, value)| (key.to_vec(), value))
+            .collect();
+        Ok(Rows {
+            rows,
+            more: found.more,
+        })
     }
 
     /// Writes what is queued and closes the files. Other handles get [`StoreError::Closed`] from then on.
@@ -189,7 +214,8 @@ impl Store {
         let dir = self.dir().to_owned();
         self.close().await;
         let removed = tokio::task::spawn_blocking(move || {
-            sled::remove(&dir).map_err(|error| StoreError::io(format!("removing {}", dir.display()), &error))
+            sled::remove(&dir)
+                .map_err(|error| StoreError::io(format!("removing {}", dir.display()), &error))
         });
         removed.await.unwrap_or(Err(StoreError::Closed))
     }
@@ -205,41 +231,73 @@ impl Store {
     async fn send(&self, batch: Batch, durable: bool) -> Result<()> {
         let batch = batch.sound()?;
         for op in &batch.ops {
-            let (Op::Put(key, _) | Op::Delete(key)) = op else { continue };
+            let (Op::Put(key, _) | Op::Delete(key)) = op else {
+                continue;
+            };
             self.0.catalog.admit(key)?;
         }
         // Bounded by COMMIT_MAX, so the sum of permits suffices and the cast cannot cut.
         let size = u32::try_from(batch.size().clamp(1, QUEUE_BYTES)).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.0.room).acquire_many_owned(size).await.ok();
         let (answer, answered) = oneshot::channel();
-        let request = Request::Commit(Commit { batch, durable, answer, room });
+        let request = Request::Commit(Commit {
+            batch,
+            durable,
+            answer,
+            room,
+        });
         self.0.queue.send(request).map_err(|_| StoreError::Closed)?;
         answered.await.unwrap_or(Err(StoreError::Closed))
     }
 
     pub(crate) async fn logical(&self, tree: &'static str, key: &[u8]) -> Result<Option<Bytes>> {
-        let shared = &self.0.shared;
+        let mut read = self.read_one(key).await;
+        if read == Err(StoreError::Full) {
+            self.wake().await;
+            read = self.read_one(key).await;
+        }
         loop {
-            let found = {
-                let engine = shared.engine().await?;
-                read::get(&engine, &shared.dir, key).map_err(|error| named(tree, error))?
-            };
-            let Some(group) = shared.unsettled_key(key) else { return Ok(found) };
-            if shared.settled(group).await? {
+            let found = read.map_err(|error| named(tree, error))?;
+            let group = self.0.shared.unsettled_key(key);
+            if self.is_settled(group).await? {
                 return Ok(found);
             }
+            read = self.read_one(key).await;
         }
     }
 
     async fn page(&self, want: Want) -> Result<RawRows> {
-        let shared = &self.0.shared;
+        let mut read = self.read_page(&want).await;
+        if matches!(read, Err(StoreError::Full)) {
+            self.wake().await;
+            read = self.read_page(&want).await;
+        }
         loop {
-            let found = self.read_page(&want).await.map_err(|error| named(want.tree, error))?;
-            let Some(group) = shared.unsettled_range(&want.range) else { return Ok(found) };
-            if shared.settled(group).await? {
+            let found = read.map_err(|error| named(want.tree, error))?;
+            let group = self.0.shared.unsettled_range(&want.range);
+            if self.is_settled(group).await? {
                 return Ok(found);
             }
+            read = self.read_page(&want).await;
         }
+    }
+
+    /// Waits until what was read is durable. `false`: the group failed, read again.
+    async fn is_settled(&self, group: Option<u64>) -> Result<bool> {
+        match group {
+            Some(group) => self.0.shared.settled(group).await,
+            None => Ok(true),
+        }
+    }
+
+    /// A write that failed keeps the engine from reading too: any request makes the committer open it again.
+    async fn wake(&self) {
+        drop(self.send(Batch::new(), false).await);
+    }
+
+    async fn read_one(&self, key: &[u8]) -> Result<Option<Bytes>> {
+        let engine = self.0.shared.engine().await?;
+        read::get(&engine, self.dir(), key)
     }
 
     async fn read_page(&self, want: &Want) -> Result<RawRows> {
@@ -255,7 +313,9 @@ impl Store {
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Store").field("dir", &self.dir()).finish_non_exhaustive()
+        f.debug_struct("Store")
+            .field("dir", &self.dir())
+            .finish_non_exhaustive()
     }
 }
 
@@ -265,7 +325,11 @@ impl Drop for Inner {
         let (done, _) = oneshot::channel();
         // An error means that it has ended.
         self.queue.send(Request::Close(done)).unwrap_or(());
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the committer panicked");
         }
@@ -274,7 +338,11 @@ impl Drop for Inner {
 
 fn named(name: &'static str, error: StoreError) -> StoreError {
     match error {
-        StoreError::DamagedRecord { key, what, .. } => StoreError::DamagedRecord { tree: name, key, what },
+        StoreError::DamagedRecord { key, what, .. } => StoreError::DamagedRecord {
+            tree: name,
+            key,
+            what,
+        },
         other => other,
     }
 }

@@ -19,7 +19,10 @@ use super::{
 pub(crate) static NOTHING: Writes = Writes::new();
 
 /// How many rows of a range are looked at in one go.
-const STEP: Most = Most { rows: 256, bytes: 256 * 1024 };
+const STEP: Most = Most {
+    rows: 256,
+    bytes: 256 * 1024,
+};
 
 /// Why a batch is not applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +41,12 @@ impl From<EngineError> for Refusal {
 
 /// The writes of `batch` on top of `earlier`. Their cost is at most [`COMMIT_MAX`].
 pub(crate) fn plan(engine: &Engine, earlier: &Writes, batch: &Batch) -> Result<Writes, Refusal> {
-    let mut plan = Plan { engine, earlier, own: Writes::new(), cost: 0 };
+    let mut plan = Plan {
+        engine,
+        earlier,
+        own: Writes::new(),
+        cost: 0,
+    };
     plan.check(&batch.expects)?;
     for op in &batch.ops {
         plan.run(op)?;
@@ -49,7 +57,10 @@ pub(crate) fn plan(engine: &Engine, earlier: &Writes, batch: &Batch) -> Result<W
 
 /// What writing these rows costs, in bytes.
 pub(crate) fn cost(writes: &Writes) -> usize {
-    writes.iter().map(|(key, value)| row_cost(key, value.as_ref())).sum()
+    writes
+        .iter()
+        .map(|(key, value)| row_cost(key, value.as_ref()))
+        .sum()
 }
 
 struct Plan<'a> {
@@ -103,8 +114,10 @@ impl Plan<'_> {
     }
 
     fn delete_range(&mut self, range: &RawRange) -> Result<(), Refusal> {
-        let planned: BTreeSet<Bytes> =
-            [self.earlier, &self.own].into_iter().flat_map(|writes| keys_in(writes, range)).collect();
+        let planned: BTreeSet<Bytes> = [self.earlier, &self.own]
+            .into_iter()
+            .flat_map(|writes| keys_in(writes, range))
+            .collect();
         for key in planned {
             self.delete(&key)?;
         }
@@ -124,7 +137,9 @@ impl Plan<'_> {
 
     /// Removes the chunks of the value that is now under `key`. Tells whether there is a value.
     fn drop_chunks(&mut self, key: &Bytes) -> Result<bool, Refusal> {
-        let Some(old) = self.get(key)? else { return Ok(false) };
+        let Some(old) = self.get(key)? else {
+            return Ok(false);
+        };
         if let Form::Chunked(head) = chunk::form(old) {
             for chunk in chunk::keys(key, head) {
                 self.set(chunk, None);
@@ -145,7 +160,11 @@ impl Plan<'_> {
         if self.cost <= COMMIT_MAX {
             return Ok(());
         }
-        let error = StoreError::TooLarge { what: "batch", bytes: self.cost, limit: COMMIT_MAX };
+        let error = StoreError::TooLarge {
+            what: "batch",
+            bytes: self.cost,
+            limit: COMMIT_MAX,
+        };
         Err(Refusal::Batch(error))
     }
 
@@ -167,10 +186,17 @@ impl Plan<'_> {
 
 fn keys_in<'a>(writes: &'a Writes, range: &RawRange) -> impl Iterator<Item = Bytes> + use<'a> {
     use std::ops::Bound::{Excluded, Included};
-    let bounds = (!range.is_empty()).then(|| (Included(range.from.clone()), Excluded(range.to.clone())));
+    let bounds =
+        (!range.is_empty()).then(|| (Included(range.from.clone()), Excluded(range.to.clone())));
     bounds.into_iter().flat_map(|(from, to)| {
-        let bounds = (from.as_ref().map(Vec::as_slice), to.as_ref().map(Vec::as_slice));
-        writes.range::<[u8], _>(bounds).map(|(key, _)| key.clone()).collect::<Vec<_>>()
+        let bounds = (
+            from.as_ref().map(Vec::as_slice),
+            to.as_ref().map(Vec::as_slice),
+        );
+        writes
+            .range::<[u8], _>(bounds)
+            .map(|(key, _)| key.clone())
+            .collect::<Vec<_>>()
     })
 }
 

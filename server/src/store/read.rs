@@ -10,7 +10,7 @@ use super::{
     engine::{Engine, Most, RawRows},
     error::{Result, StoreError, escaped},
     key::Key,
-    range::{Page, RawRange, Range, Rows, with_id},
+    range::{Page, Range, RawRange, Rows, with_id},
     shared::Row,
     tree::Tree,
     value::Value,
@@ -36,13 +36,22 @@ pub(crate) struct Want {
 }
 
 impl Want {
-    pub(crate) fn new<K: Key, V: Value>(tree: &Tree<K, V>, range: &Range<K::Form>, page: &Page<K::Form>) -> Self {
+    pub(crate) fn new<K: Key, V: Value>(
+        tree: &Tree<K, V>,
+        range: &Range<K::Form>,
+        page: &Page<K::Form>,
+    ) -> Self {
         let raw = range.raw(tree.id());
         let range = match &page.after {
             Some(key) => raw.beyond(&with_id(tree.id(), key), page.reverse),
             None => raw,
         };
-        Self { tree: tree.name(), range, reverse: page.reverse, limit: page.limit.min(PAGE_MAX) }
+        Self {
+            tree: tree.name(),
+            range,
+            reverse: page.reverse,
+            limit: page.limit.min(PAGE_MAX),
+        }
     }
 }
 
@@ -72,16 +81,26 @@ pub(crate) fn page(engine: &Engine, dir: &Path, want: &Want) -> Result<RawRows> 
     if want.limit == 0 {
         return Ok(RawRows::default());
     }
-    let most = Most { rows: want.limit.into(), bytes: PAGE_BYTES };
-    let found = engine.scan(&want.range, want.reverse, most).map_err(|error| error.told(dir, "reading"))?;
-    let mut out = RawRows { rows: Vec::with_capacity(found.rows.len()), more: found.more };
+    let most = Most {
+        rows: want.limit.into(),
+        bytes: PAGE_BYTES,
+    };
+    let found = engine
+        .scan(&want.range, want.reverse, most)
+        .map_err(|error| error.told(dir, "reading"))?;
+    let mut out = RawRows {
+        rows: Vec::with_capacity(found.rows.len()),
+        more: found.more,
+    };
     let mut bytes = 0;
     for (key, physical) in found.rows {
         if bytes > PAGE_BYTES {
             out.more = true;
             break;
         }
-        let Some(value) = whole(engine, dir, &key, physical)? else { continue };
+        let Some(value) = whole(engine, dir, &key, physical)? else {
+            continue;
+        };
         bytes += value.len();
         out.rows.push((key, value));
     }
@@ -92,7 +111,10 @@ pub(crate) fn page(engine: &Engine, dir: &Path, want: &Want) -> Result<RawRows> 
 pub(crate) fn typed<K: Key, V: Value>(tree: &Tree<K, V>, raw: RawRows) -> Result<Rows<K, V>> {
     let decode = |(key, value): Row| Ok((tree.key_of(&key)?, tree.value_of(&key, value)?));
     let rows = raw.rows.into_iter().map(decode).collect::<Result<_>>()?;
-    Ok(Rows { rows, more: raw.more })
+    Ok(Rows {
+        rows,
+        more: raw.more,
+    })
 }
 
 /// `None`: removed since the scan.
@@ -105,5 +127,9 @@ fn whole(engine: &Engine, dir: &Path, key: &[u8], physical: Bytes) -> Result<Opt
 
 fn damaged(key: &[u8], what: &str) -> StoreError {
     // Whoever knows the tree's name puts it in.
-    StoreError::DamagedRecord { tree: "", key: escaped(key), what: what.into() }
+    StoreError::DamagedRecord {
+        tree: "",
+        key: escaped(key),
+        what: what.into(),
+    }
 }

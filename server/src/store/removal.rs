@@ -6,11 +6,8 @@
 //! record is still there to say that the work has to be taken up again.
 
 use super::{
-    AsKey, Batch, Key, Result, Store, StoreError, Tree, Value,
-    catalog::TreeInfo,
-    key::Text,
-    range::RawRange,
-    read::Want,
+    AsKey, Batch, Key, Result, Store, StoreError, Tree, Value, catalog::TreeInfo, key::Text,
+    range::RawRange, read::Want,
 };
 
 /// Key bytes removed in one step. A value may bring nine chunk keys with it; ten times this stays below
@@ -20,14 +17,20 @@ const STEP_ROWS: u16 = 256;
 
 impl Store {
     /// Removes everything of an account, with the records of `last` (the tree of accounts) at the end.
-    pub async fn remove_account<D, U, K, V>(&self, domain: &D, user: &U, last: &Tree<K, V>) -> Result<()>
+    pub async fn remove_account<D, U, K, V>(
+        &self,
+        domain: &D,
+        user: &U,
+        last: &Tree<K, V>,
+    ) -> Result<()>
     where
         D: AsKey<Form = Text> + ?Sized,
         U: AsKey<Form = Text> + ?Sized,
         K: Key,
         V: Value,
     {
-        self.remove_all(|tree| tree.account_prefix(domain, user), last.id()).await
+        self.remove_all(|tree| tree.account_prefix(domain, user), last.id())
+            .await
     }
 
     /// Removes everything of a domain, with the records of `last` (the tree of domains or accounts) at the end.
@@ -37,12 +40,20 @@ impl Store {
         K: Key,
         V: Value,
     {
-        self.remove_all(|tree| tree.domain_prefix(domain), last.id()).await
+        self.remove_all(|tree| tree.domain_prefix(domain), last.id())
+            .await
     }
 
-    async fn remove_all(&self, part: impl Fn(&TreeInfo) -> Option<RawRange>, last: u8) -> Result<()> {
+    async fn remove_all(
+        &self,
+        part: impl Fn(&TreeInfo) -> Option<RawRange>,
+        last: u8,
+    ) -> Result<()> {
         let trees = || self.catalog().rows().iter().filter(|tree| !tree.retired);
-        let mut all: Vec<_> = trees().filter(|tree| tree.id != last).filter_map(&part).collect();
+        let mut all: Vec<_> = trees()
+            .filter(|tree| tree.id != last)
+            .filter_map(&part)
+            .collect();
         let rest = all.clone();
         all.extend(trees().filter(|tree| tree.id == last).filter_map(&part));
         match self.commit(of_ranges(&all)).await {
@@ -58,7 +69,12 @@ impl Store {
 
     /// Removes the first rows of a range. Tells whether there were any.
     async fn remove_step(&self, range: &RawRange) -> Result<bool> {
-        let want = Want { tree: "", range: range.clone(), reverse: false, limit: STEP_ROWS };
+        let want = Want {
+            tree: "",
+            range: range.clone(),
+            reverse: false,
+            limit: STEP_ROWS,
+        };
         let found = self.page(want).await?;
         let mut batch = Batch::new();
         for (key, _) in found.rows {

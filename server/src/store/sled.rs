@@ -20,7 +20,7 @@ use std::{
     path::{Path, PathBuf},
     sync::mpsc,
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -41,6 +41,9 @@ const SEGMENT: usize = 8 * 1024 * 1024;
 /// Rule 2. The flusher is the only caller of the log's garbage collector, so `None` is wrong; but every
 /// tick syncs even when idle, so the default of 500 ms keeps disks awake.
 const FLUSH_EVERY_MS: u64 = 5000;
+
+/// How long threads of a closed database may hold its file. No other process can: [`LOCK`] is ours.
+const LINGER: Duration = Duration::from_secs(30);
 
 /// Written last when a database is made. From then on a directory without `db`, or a database without a
 /// schema, has lost its data: it is refused, not taken for a new one.
@@ -71,7 +74,11 @@ impl SledEngine {
     /// Opens the database in `dir`, or makes one if there never was one.
     pub(crate) fn open(dir: &Path, cache_bytes: u64, disk: Disk) -> Result<Self, StoreError> {
         create_dir(dir)?;
-        let place = Place { dir: dir.to_owned(), cache_bytes, disk };
+        let place = Place {
+            dir: dir.to_owned(),
+            cache_bytes,
+            disk,
+        };
         let lock = place.lock()?;
         place.refuse_lost()?;
         Self::start(place, lock)
@@ -85,20 +92,32 @@ impl SledEngine {
     /// From now on this directory must hold a store.
     pub(crate) fn mark(&self) -> Result<(), StoreError> {
         let dir = &self.place.dir;
-        fs::write(dir.join(MARKER), "A cloister store (sled 0.34). Do not touch single files in here.\n")
-            .and_then(|()| File::open(dir.join(MARKER))?.sync_all())
-            .and_then(|()| sync_dir(dir))
-            .map_err(|error| StoreError::io(format!("marking {}", dir.display()), &error))
+        fs::write(
+            dir.join(MARKER),
+            "A cloister store (sled 0.34). Do not touch single files in here.\n",
+        )
+        .and_then(|()| File::open(dir.join(MARKER))?.sync_all())
+        .and_then(|()| sync_dir(dir))
+        .map_err(|error| StoreError::io(format!("marking {}", dir.display()), &error))
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Bytes>, EngineError> {
-        guarded(|| self.db.get(key))?.map(|found| found.map(bytes)).map_err(from_sled)
+        guarded(|| self.db.get(key))?
+            .map(|found| found.map(bytes))
+            .map_err(from_sled)
     }
 
-    pub(crate) fn scan(&self, range: &RawRange, reverse: bool, most: Most) -> Result<RawRows, EngineError> {
+    pub(crate) fn scan(
+        &self,
+        range: &RawRange,
+        reverse: bool,
+        most: Most,
+    ) -> Result<RawRows, EngineError> {
         let rows = guarded(|| {
             let found = self.db.range(range.from.as_slice()..range.to.as_slice());
-            let copied = |row: sled::Result<(IVec, IVec)>| row.map(|(key, value)| (bytes(key), bytes(value)));
+            let copied = |row: sled::Result<(IVec, IVec)>| {
+                row.map(|(key, value)| (bytes(key), bytes(value)))
+            };
             if reverse {
                 RawRows::collect(found.rev().map(copied), most)
             } else {
@@ -122,7 +141,13 @@ impl SledEngine {
 
     /// Rule 1: `flush` alone is only `sync_file_range`, which leaves out the file's size and the drive's cache.
     pub(crate) fn sync(&self) -> Result<(), EngineError> {
-        let _x = &self.log; Ok::<(), io::Error>(()).map_err(|error| EngineError::Io(error.to_string()))
+        guarded(|| self.db.flush())?.map_err(from_sled)?;
+        (self.place.disk.sync)(&self.log).map_err(|error| EngineError::Io(error.to_string()))
+    }
+
+    /// Whether sled keeps an error. Its own thread writes too, also on a disk that was full a moment ago.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.db.context.global_error().is_err()
     }
 
     /// Closes. Everything acknowledged is synced already.
@@ -137,7 +162,13 @@ impl SledEngine {
         place.sync_created()?;
         let log = File::open(place.dir.join("db")).map_err(|error| place.io("opening", &error))?;
         let waker = Waker::start(&db).map_err(|error| place.io("starting a thread for", &error))?;
-        Ok(Self { db, log, waker, place, _lock: lock })
+        Ok(Self {
+            db,
+            log,
+            waker,
+            place,
+            _lock: lock,
+        })
     }
 }
 
@@ -158,7 +189,9 @@ impl Place {
         let file = File::create(self.dir.join(LOCK)).map_err(|error| self.io("locking", &error))?;
         match file.try_lock() {
             Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: self.dir.clone() }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::Locked {
+                path: self.dir.clone(),
+            }),
             Err(TryLockError::Error(error)) => Err(self.io("locking", &error)),
         }
     }
@@ -177,7 +210,8 @@ impl Place {
     fn sweep_snapshots(&self) -> Result<(), StoreError> {
         for path in self.snapshots()? {
             if path.extension().is_some_and(|end| end == "generating") {
-                fs::remove_file(&path).map_err(|error| self.io("removing an unfinished snapshot in", &error))?;
+                fs::remove_file(&path)
+                    .map_err(|error| self.io("removing an unfinished snapshot in", &error))?;
             }
         }
         Ok(())
@@ -187,7 +221,8 @@ impl Place {
         let entries = fs::read_dir(&self.dir).map_err(|error| self.io("reading", &error))?;
         let names = entries.flatten().map(|entry| entry.path());
         let is_snapshot = |path: &PathBuf| {
-            path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"snap."))
+            path.file_name()
+                .is_some_and(|name| name.as_encoded_bytes().starts_with(b"snap."))
         };
         Ok(names.filter(is_snapshot).collect())
     }
@@ -198,14 +233,24 @@ impl Place {
             .segment_size(SEGMENT)
             .flush_every_ms(Some(FLUSH_EVERY_MS))
             .cache_capacity(self.cache_bytes);
-        // sled asserts and unwraps its way through damaged files.
-        let opened = guarded(|| config.open()).and_then(|opened| opened.map_err(from_sled));
-        opened.map_err(|error| error.told(&self.dir, "opening"))
+        let begun = Instant::now();
+        loop {
+            // sled asserts and unwraps its way through damaged files.
+            let opened = guarded(|| config.open());
+            let opened = opened.and_then(|opened| opened.map_err(from_sled));
+            match opened {
+                Err(EngineError::Io(why)) if is_locked(&why) && begun.elapsed() < LINGER => {
+                    thread::sleep(Duration::from_millis(2));
+                }
+                other => return other.map_err(|error| error.told(&self.dir, "opening")),
+            }
+        }
     }
 
     /// Rule 1: sled creates `db`, `conf` and `blobs/`, and syncs neither them nor their directory.
     fn sync_created(&self) -> Result<(), StoreError> {
-        let files = ["db", "conf"].map(|name| File::open(self.dir.join(name)).and_then(|file| file.sync_all()));
+        let files = ["db", "conf"]
+            .map(|name| File::open(self.dir.join(name)).and_then(|file| file.sync_all()));
         files
             .into_iter()
             .chain([sync_dir(&self.dir)])
@@ -218,7 +263,10 @@ impl Place {
     }
 
     fn damaged(&self, what: String) -> StoreError {
-        StoreError::Damaged { path: self.dir.clone(), what }
+        StoreError::Damaged {
+            path: self.dir.clone(),
+            what,
+        }
     }
 }
 
@@ -237,22 +285,31 @@ impl Waker {
         let pages = db.context.pagecache.clone();
         let config = Config::clone(&db.context);
         let (stop, stopped) = mpsc::channel();
-        let thread = thread::Builder::new().name("store-waker".into()).spawn(move || {
-            while stopped.recv_timeout(Self::EVERY) == Err(mpsc::RecvTimeoutError::Timeout) {
-                if config.global_error().is_err() {
-                    // Finds the error, notifies all who wait, writes nothing.
-                    drop(pages.log.make_stable(sled::Lsn::MAX));
+        let thread = thread::Builder::new()
+            .name("store-waker".into())
+            .spawn(move || {
+                while stopped.recv_timeout(Self::EVERY) == Err(mpsc::RecvTimeoutError::Timeout) {
+                    if config.global_error().is_err() {
+                        // Finds the error, notifies all who wait, writes nothing.
+                        drop(pages.log.make_stable(sled::Lsn::MAX));
+                    }
                 }
-            }
-        })?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+            })?;
+        Ok(Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        })
     }
 }
 
 impl Drop for Waker {
     fn drop(&mut self) {
         drop(self.stop.take());
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+        if self
+            .thread
+            .take()
+            .is_some_and(|thread| thread.join().is_err())
+        {
             tracing::error!("the store's waker panicked");
         }
     }
@@ -271,6 +328,11 @@ fn create_dir(dir: &Path) -> Result<(), StoreError> {
     }
     let made = fs::create_dir_all(dir).and_then(|()| dir.parent().map_or(Ok(()), sync_dir));
     made.map_err(|error| StoreError::io(format!("creating {}", dir.display()), &error))
+}
+
+/// As `sled::Config::try_lock` words it, which has no other sign.
+fn is_locked(why: &str) -> bool {
+    why.starts_with("could not acquire lock")
 }
 
 fn bytes(from: IVec) -> Bytes {

@@ -25,11 +25,19 @@ pub struct Tx {
 
 impl Tx {
     pub(crate) fn new(store: Store) -> Self {
-        Self { store, batch: Batch::new(), seen: HashMap::new() }
+        Self {
+            store,
+            batch: Batch::new(),
+            seen: HashMap::new(),
+        }
     }
 
     /// Reads a record. The same key gives the same answer until it is written here.
-    pub async fn get<K: Key, V: Value, Q>(&mut self, tree: &Tree<K, V>, key: &Q) -> Result<Option<V>>
+    pub async fn get<K: Key, V: Value, Q>(
+        &mut self,
+        tree: &Tree<K, V>,
+        key: &Q,
+    ) -> Result<Option<V>>
     where
         Q: AsKey<Form = K::Form> + ?Sized,
     {
@@ -64,7 +72,11 @@ impl Tx {
     }
 
     /// Removes the records of a range when it is committed. Later reads here do not see it.
-    pub fn delete_range<K: Key, V: Value>(&mut self, tree: &Tree<K, V>, range: &Range<K::Form>) -> &mut Self {
+    pub fn delete_range<K: Key, V: Value>(
+        &mut self,
+        tree: &Tree<K, V>,
+        range: &Range<K::Form>,
+    ) -> &mut Self {
         self.batch.delete_range(tree, range);
         self
     }

@@ -134,10 +134,12 @@ fn assembled() -> impl Strategy<Value = Vec<u8>> {
     vec(select(PIECES), 0..12).prop_map(|pieces| format!("<a>{}</a>", pieces.concat()).into())
 }
 
-/// Whether rxml is of use: 0.14 loses, or trips over, a CR without LF in an attribute value.
+/// Whether rxml is of use: 0.14 refuses, loses or keeps a literal CR in some attribute values and CDATA
+/// sections, does not know the names from U+FDF0 to U+FFFD, and bounds the zeros in `&#x000A;`. The parser's
+/// own tests have those.
 fn oracle_knows(xml: &[u8]) -> bool {
-    let mut pairs = xml.windows(2);
-    xml.last() != Some(&b'\r') && !pairs.any(|pair| pair[0] == b'\r' && pair[1] != b'\n')
+    let text = String::from_utf8_lossy(xml);
+    !text.contains(|c| matches!(c, '\r' | '\u{FDF0}'..='\u{FFFD}')) && !text.contains("000")
 }
 
 /// The tree that rxml reads, or `None` when it refuses.

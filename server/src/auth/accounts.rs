@@ -1,0 +1,335 @@
+//! Accounts: made by the operator or an invitation, never by a stranger.
+
+use std::sync::{Arc, Mutex};
+
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+
+use super::password::{CredentialError, Credentials, Password, Pepper, Stored};
+use super::scram::Iterations;
+use super::throttle::Throttle;
+use crate::clock::{Clock, Timestamp};
+use crate::config::PasswordHash;
+use crate::feature::Registry;
+use crate::jid::{BareJid, Domain};
+use crate::store::{Batch, Expect, Page, Range, Record, Store, StoreError, Tree};
+use crate::sync::lock;
+
+/// One record per account. It is the last to go when an account is removed.
+pub static ACCOUNTS: Tree<(String, String), Account> = Tree::new(0x02, "accounts");
+
+/// Secrets of the server's own, by purpose.
+static SECRETS: Tree<String, Bytes> = Tree::new(0x03, "secrets");
+
+/// Makes the salts of accounts that do not exist.
+const FAKE_SALTS: &str = "fake salts";
+
+/// Accounts that a listing reads at once.
+const PAGE: u16 = 256;
+
+pub(super) fn register(on: &mut Registry) {
+    on.tree(ACCOUNTS.account_info(1, "accounts with what verifies their passwords"));
+    on.tree(SECRETS.info(1, "random secrets that the server made for itself"));
+}
+
+/// What is kept of an account.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Account {
+    credentials: Stored,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Whether its owner is an operator.
+    #[serde(default)]
+    pub admin: bool,
+    /// Whether nobody may log in.
+    #[serde(default)]
+    pub disabled: bool,
+    /// Whether its removal has begun; what is left of it goes at the next chance.
+    #[serde(default)]
+    pub leaving: bool,
+}
+
+impl Record for Account {}
+
+/// Why an account cannot be made or changed. The operator is told.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// There is one of that name.
+    #[error("the account exists already; change its password with `cloister user passwd`")]
+    Exists,
+    /// There is none.
+    #[error("there is no such account; `cloister user list` shows those there are")]
+    Missing,
+    /// The address has no localpart.
+    #[error("an account's address has a part before the @, as in alice@example.org")]
+    NoLocalpart,
+    /// The password could not be hashed.
+    #[error(transparent)]
+    Credentials(#[from] CredentialError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The server is stopping.
+    #[error("the server is stopping; try again")]
+    Stopping,
+}
+
+/// All accounts.
+pub struct Accounts {
+    store: Store,
+    clock: Clock,
+    pepper: Option<Pepper>,
+    fake_salts: Bytes,
+    hashing: Arc<Semaphore>,
+    throttle: Mutex<Throttle>,
+    random: SystemRandom,
+}
+
+/// An account as a login sees it, whether it exists or not.
+pub(super) struct Found {
+    pub(super) account: BareJid,
+    pub(super) credentials: Credentials,
+    /// None if the account does not exist, and the credentials fit no password.
+    pub(super) record: Option<Account>,
+}
+
+/// How passwords of a host are kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Hashing {
+    /// SCRAM keys or Argon2id.
+    pub kind: PasswordHash,
+    /// Rounds of new SCRAM keys.
+    pub iterations: Iterations,
+}
+
+impl Accounts {
+    /// Opens the accounts of a store. `hashing_slots` passwords are hashed at the same time.
+    ///
+    /// # Errors
+    /// The store fails, or the machine has no random numbers.
+    pub async fn open(
+        store: Store,
+        clock: Clock,
+        pepper: Option<Pepper>,
+        throttle: Throttle,
+        hashing_slots: usize,
+    ) -> Result<Self, AccountError> {
+        let random = SystemRandom::new();
+        let fake_salts = secret(&store, &random).await?;
+        let hashing = Arc::new(Semaphore::new(hashing_slots));
+        let throttle = Mutex::new(throttle);
+        Ok(Accounts { store, clock, pepper, fake_salts, hashing, throttle, random })
+    }
+
+    /// Makes an account.
+    ///
+    /// # Errors
+    /// It exists, or the store fails.
+    pub async fn create(
+        &self,
+        account: &BareJid,
+        password: Password,
+        hashing: Hashing,
+        admin: bool,
+    ) -> Result<(), AccountError> {
+        let key = key(account)?;
+        if self.store.get(&ACCOUNTS, &key).await?.is_some() {
+            return Err(AccountError::Exists);
+        }
+        let credentials = self.hash(account, password, hashing).await?;
+        let created = self.clock.now();
+        let record = Account { credentials, created, admin, disabled: false, leaving: false };
+        let mut batch = Batch::new();
+        batch.expect(&ACCOUNTS, &key, Expect::Absent).put(&ACCOUNTS, &key, &record);
+        match self.store.commit(batch).await {
+            Err(StoreError::Conflict) => Err(AccountError::Exists),
+            done => Ok(done?),
+        }
+    }
+
+    /// Replaces a password.
+    ///
+    /// # Errors
+    /// There is no such account, or the store fails.
+    pub async fn set_password(
+        &self,
+        account: &BareJid,
+        password: Password,
+        hashing: Hashing,
+    ) -> Result<(), AccountError> {
+        let credentials = self.hash(account, password, hashing).await?;
+        self.change(account, |record| record.credentials = credentials.clone()).await
+    }
+
+    /// Lets nobody log in to an account any more, or lets them again.
+    ///
+    /// # Errors
+    /// There is no such account, or the store fails.
+    pub async fn set_disabled(&self, account: &BareJid, to: bool) -> Result<(), AccountError> {
+        self.change(account, |record| record.disabled = to).await
+    }
+
+    /// Notes that the account is being removed: nobody logs in any more, and a removal that a
+    /// crash interrupts is taken up again.
+    ///
+    /// # Errors
+    /// There is no such account, or the store fails.
+    pub async fn set_leaving(&self, account: &BareJid) -> Result<(), AccountError> {
+        self.change(account, |record| {
+            record.leaving = true;
+            record.disabled = true;
+        })
+        .await
+    }
+
+    /// The account, if there is one.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn find(&self, account: &BareJid) -> Result<Option<Account>, StoreError> {
+        match key(account) {
+            Ok(key) => self.store.get(&ACCOUNTS, &key).await,
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Whether there is such an account, and it is not going.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn exists(&self, account: &BareJid) -> Result<bool, StoreError> {
+        Ok(self.find(account).await?.is_some_and(|record| !record.leaving))
+    }
+
+    /// All accounts of a domain, in the order of their names.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn list(&self, domain: &Domain) -> Result<Vec<(String, Account)>, StoreError> {
+        let range = Range::prefix(domain.as_str());
+        let mut accounts = Vec::new();
+        let mut page = Page::first(PAGE);
+        loop {
+            let found = self.store.scan(&ACCOUNTS, &range, page).await?;
+            let last = found.rows.last().map(|(key, _)| key.clone());
+            accounts.extend(found.rows.into_iter().map(|((_, local), account)| (local, account)));
+            match last.filter(|_| found.more) {
+                Some(last) => page = Page::first(PAGE).after(&last),
+                None => return Ok(accounts),
+            }
+        }
+    }
+
+    /// What a login is checked against. For an account that does not exist this takes the same
+    /// time and looks the same, and nothing fits.
+    pub(super) async fn look_up(
+        &self,
+        account: BareJid,
+        hashing: Hashing,
+    ) -> Result<Found, AccountError> {
+        let record = self.find(&account).await?;
+        let credentials = match &record {
+            Some(record) => record.credentials.open(&account, self.pepper.as_ref())?,
+            None => self.fake(&account, hashing)?,
+        };
+        Ok(Found { account, credentials, record })
+    }
+
+    /// Runs something that hashes a password, off the reactor and with a bound on how many do.
+    pub(super) async fn hashing<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, AccountError> {
+        let stopping = |_| AccountError::Stopping;
+        let slot = Arc::clone(&self.hashing).acquire_owned().await.map_err(stopping)?;
+        let work = move || {
+            let done = work();
+            drop(slot);
+            done
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|_| AccountError::Stopping)
+    }
+
+    /// The counter of failures.
+    pub(super) fn throttle<R>(&self, action: impl FnOnce(&mut Throttle) -> R) -> R {
+        action(&mut lock(&self.throttle))
+    }
+
+    /// Fresh random octets.
+    pub(super) fn random<const N: usize>(&self) -> Result<[u8; N], AccountError> {
+        let mut octets = [0; N];
+        self.random.fill(&mut octets).map_err(|_| CredentialError::Random)?;
+        Ok(octets)
+    }
+
+    fn fake(&self, account: &BareJid, hashing: Hashing) -> Result<Credentials, CredentialError> {
+        match hashing.kind {
+            PasswordHash::Scram => {
+                Ok(Credentials::fake_scram(&self.fake_salts, account, hashing.iterations))
+            }
+            PasswordHash::Argon2id => Credentials::fake_argon2id(&self.fake_salts, account),
+        }
+    }
+
+    async fn hash(
+        &self,
+        account: &BareJid,
+        password: Password,
+        hashing: Hashing,
+    ) -> Result<Stored, AccountError> {
+        let credentials = self.hashing(move || match hashing.kind {
+            PasswordHash::Scram => {
+                Credentials::scram(&password, hashing.iterations, &SystemRandom::new())
+            }
+            PasswordHash::Argon2id => Credentials::argon2id(&password, &SystemRandom::new()),
+        });
+        Ok(Stored::new(credentials.await??, account, self.pepper.as_ref(), &self.random)?)
+    }
+
+    async fn change(
+        &self,
+        account: &BareJid,
+        change: impl Fn(&mut Account),
+    ) -> Result<(), AccountError> {
+        let key = key(account)?;
+        loop {
+            let mut tx = self.store.begin();
+            let found: Option<Account> = tx.get(&ACCOUNTS, &key).await?;
+            let mut record = found.ok_or(AccountError::Missing)?;
+            change(&mut record);
+            tx.put(&ACCOUNTS, &key, &record);
+            match tx.commit().await {
+                Err(StoreError::Conflict) => {}
+                done => return Ok(done?),
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Accounts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Accounts")
+    }
+}
+
+/// The key of an account's record.
+fn key(account: &BareJid) -> Result<(String, String), AccountError> {
+    let local = account.local().ok_or(AccountError::NoLocalpart)?;
+    Ok((account.domain().to_owned(), local.to_owned()))
+}
+
+/// The secret of fake salts, made when first asked for.
+async fn secret(store: &Store, random: &SystemRandom) -> Result<Bytes, AccountError> {
+    if let Some(secret) = store.get(&SECRETS, FAKE_SALTS).await? {
+        return Ok(secret);
+    }
+    let mut octets = [0; 32];
+    random.fill(&mut octets).map_err(|_| CredentialError::Random)?;
+    let secret = Bytes::copy_from_slice(&octets);
+    let mut batch = Batch::new();
+    batch.put(&SECRETS, FAKE_SALTS, &secret);
+    store.commit(batch).await?;
+    Ok(secret)
+}
