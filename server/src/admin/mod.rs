@@ -1,0 +1,267 @@
+//! The operator's socket: what commands ask of a running server.
+//!
+//! A Unix socket that only its owner may open. Whoever can is the operator, so nobody logs in
+//! there. A line is one JSON request, and each is answered with one line of JSON, before which
+//! there may be lines that tell how far a long one is. [`execute`] serves the commands that find
+//! no server running as well, so that both ways cannot differ.
+
+mod accounts;
+mod client;
+mod removal;
+mod socket;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+pub use client::{ClientError, Connection, connect};
+pub use removal::resume_removals;
+pub use socket::listen;
+
+use crate::auth::AccountError;
+use crate::auth::password::{Password, PasswordError};
+use crate::jid::{BareJid, Domain};
+use crate::server::Server;
+use crate::stanza::StanzaError;
+use crate::store::{Report, StoreError};
+
+/// Shorter passwords are guessed from a stolen database in no time, whatever they are hashed with.
+pub const MIN_PASSWORD_CHARS: usize = 8;
+
+/// What an operator may ask.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Request {
+    /// Makes an account.
+    UserAdd {
+        /// Its address.
+        account: BareJid,
+        /// Its password.
+        password: Secret,
+        /// Whether its owner is an operator.
+        #[serde(default)]
+        admin: bool,
+    },
+    /// Lists the accounts of one domain, or of all.
+    UserList {
+        /// Which one.
+        #[serde(default)]
+        domain: Option<Domain>,
+    },
+    /// Replaces a password and closes the account's sessions.
+    UserPasswd {
+        /// Whose.
+        account: BareJid,
+        /// The new one.
+        password: Secret,
+    },
+    /// Lets nobody log in to an account any more, and closes its sessions.
+    UserDisable {
+        /// Which one.
+        account: BareJid,
+    },
+    /// Lets its owner log in again.
+    UserEnable {
+        /// Which one.
+        account: BareJid,
+    },
+    /// Removes an account with everything that is kept for it.
+    UserRemove {
+        /// Which one.
+        account: BareJid,
+    },
+    /// Reads every record of the store.
+    StoreCheck,
+}
+
+/// A text that is nowhere shown and overwritten when it is dropped.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(pub Zeroizing<String>);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+impl Secret {
+    /// As a password of an account.
+    ///
+    /// # Errors
+    /// It is shorter than [`MIN_PASSWORD_CHARS`], or no password at all.
+    fn password(&self) -> Result<Password, AdminError> {
+        let password = Password::new(&self.0)?;
+        match self.0.chars().count() {
+            0..MIN_PASSWORD_CHARS => Err(AdminError::ShortPassword),
+            _ => Ok(password),
+        }
+    }
+}
+
+/// What was done, or asked for.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// Nothing more to say.
+    Done,
+    /// So many sessions were told to close.
+    Closed(usize),
+    /// Accounts, in the order of domains and names.
+    Accounts(Vec<AccountRow>),
+    /// What a check of the store found.
+    Checked(Checked),
+}
+
+/// An account in a list.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountRow {
+    /// Its address.
+    pub jid: String,
+    /// When it was made, as in `2026-11-22T16:13:00.123Z`.
+    pub created: String,
+    /// Whether its owner is an operator.
+    pub admin: bool,
+    /// Whether nobody may log in.
+    pub disabled: bool,
+    /// Whether its removal has begun and not ended.
+    pub leaving: bool,
+    /// Clients that are connected.
+    pub sessions: usize,
+}
+
+/// What a check of the store found.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checked {
+    /// Records by tree.
+    pub records: BTreeMap<String, u64>,
+    /// The first problems: tree and key, never content.
+    pub problems: Vec<String>,
+    /// How many there are in all.
+    pub problem_count: u64,
+}
+
+impl From<Report> for Checked {
+    fn from(report: Report) -> Self {
+        let named = |(tree, count): (&str, u64)| (tree.to_owned(), count);
+        Checked {
+            records: report.records.into_iter().map(named).collect(),
+            problems: report.problems,
+            problem_count: report.problem_count,
+        }
+    }
+}
+
+/// One line from the server.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Line {
+    /// Records seen up to now; more lines follow.
+    Progress(u64),
+    /// The request was carried out.
+    Done(Answer),
+    /// It was not, and why.
+    Failed(String),
+}
+
+/// Why a request was not carried out. Each sentence ends with the remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// The account would be of a domain that is not served here.
+    #[error("{domain} is no domain of this server; it serves {hosts}")]
+    UnknownDomain {
+        /// The domain that was asked for.
+        domain: String,
+        /// Those there are, separated by commas.
+        hosts: String,
+    },
+    /// Fewer characters than [`MIN_PASSWORD_CHARS`].
+    #[error("the password has fewer than {MIN_PASSWORD_CHARS} characters; choose a longer one")]
+    ShortPassword,
+    /// It can be nobody's password.
+    #[error("{0}; choose another one")]
+    Password(#[from] PasswordError),
+    /// The account.
+    #[error(transparent)]
+    Account(#[from] AccountError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Its removal has begun.
+    #[error("the account is being removed; let `cloister user remove` finish that first")]
+    Leaving,
+    /// A feature could not take leave of the account.
+    #[error("the account's contacts could not be told ({0}); run `cloister user remove` again")]
+    Farewell(&'static str),
+}
+
+/// Carries out a request. `progress` hears how many records a long one has seen.
+///
+/// # Errors
+/// [`AdminError`], for the operator.
+pub async fn execute(
+    server: &Arc<Server>,
+    request: Request,
+    progress: impl FnMut(u64) + Send,
+) -> Result<Answer, AdminError> {
+    match request {
+        Request::UserAdd { account, password, admin } => {
+            accounts::add(server, &account, &password, admin).await
+        }
+        Request::UserList { domain } => accounts::list(server, domain).await,
+        Request::UserPasswd { account, password } => {
+            accounts::passwd(server, &account, &password).await
+        }
+        Request::UserDisable { account } => accounts::disable(server, &account).await,
+        Request::UserEnable { account } => accounts::enable(server, &account).await,
+        Request::UserRemove { account } => removal::remove(server, &account).await,
+        Request::StoreCheck => Ok(Answer::Checked(server.store.check(progress).await?.into())),
+    }
+}
+
+impl From<StanzaError> for AdminError {
+    fn from(error: StanzaError) -> Self {
+        AdminError::Farewell(error.condition().as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(json: &str) -> serde_json::Result<Request> {
+        serde_json::from_str(json)
+    }
+
+    #[test]
+    fn a_request_is_one_object_that_says_what_to_do() {
+        let json = r#"{"do":"user-add","account":"juliet@localhost","password":"balcony1"}"#;
+        let Request::UserAdd { account, admin, .. } = request(json).unwrap() else { panic!() };
+        assert_eq!((account.as_str(), admin), ("juliet@localhost", false));
+        assert!(matches!(request(r#"{"do":"store-check"}"#), Ok(Request::StoreCheck)));
+    }
+
+    #[test]
+    fn a_request_with_more_than_is_known_is_refused() {
+        assert!(request(r#"{"do":"user-list","domian":"localhost"}"#).is_err());
+        assert!(request(r#"{"do":"user-burn"}"#).is_err());
+        assert!(request(r#"{"do":"user-enable","account":"juliet@localhost/balcony"}"#).is_err());
+    }
+
+    #[test]
+    fn a_password_is_not_shown_by_debugging() {
+        let json = r#"{"do":"user-passwd","account":"juliet@localhost","password":"balcony1"}"#;
+        assert!(!format!("{:?}", request(json).unwrap()).contains("balcony"));
+    }
+
+    #[test]
+    fn a_password_has_at_least_eight_characters() {
+        let judge = |text: &str| Secret(Zeroizing::new(text.to_owned())).password();
+        assert!(matches!(judge("sieben7"), Err(AdminError::ShortPassword)));
+        assert!(matches!(judge(""), Err(AdminError::Password(PasswordError::Empty))));
+        assert!(judge("grüße acht").is_ok());
+    }
+}

@@ -1,0 +1,7 @@
+//! Clients: one task per connection, from the first byte to the last.
+
+mod connection;
+mod receipts;
+mod session;
+
+pub use connection::{Mode, serve};

@@ -1,0 +1,112 @@
+//! The command line: one file per command.
+//!
+//! Scripts may rely on the commands, their options, what `--json` prints and the exit codes: 0 is
+//! done, 1 is a failure, 2 is a command line that cannot be understood. Answers go to standard
+//! output; errors are one sentence on standard error that ends with the remedy.
+
+mod check_config;
+mod completions;
+mod demo;
+mod logging;
+mod operator;
+mod output;
+mod password;
+mod serve;
+mod store;
+mod user;
+mod xeps;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::{Parser, Subcommand};
+
+use crate::config::{Check, Config, Warning};
+use output::{ClosedOutput, complain};
+
+/// Exit code of a command line that cannot be understood, as clap has it.
+const USAGE: u8 = 2;
+
+/// A closed XMPP server for people who run their own chat.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cloister",
+    version,
+    after_help = "Examples:
+  cloister demo                               try it on this machine, with nothing to configure
+  cloister serve                              run the server that /etc/cloister/cloister.toml describes
+  cloister user add alice@example.org         make an account"
+)]
+pub struct Cli {
+    /// The configuration, through which every command finds store and socket.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "CLOISTER_CONFIG",
+        default_value = "/etc/cloister/cloister.toml"
+    )]
+    config: PathBuf,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Arguments),
+    Demo(demo::Arguments),
+    CheckConfig(check_config::Arguments),
+    #[command(subcommand)]
+    User(user::Command),
+    #[command(subcommand)]
+    Store(store::Command),
+    Xeps(xeps::Arguments),
+    Completions(completions::Arguments),
+}
+
+/// A command line that clap could parse and that makes no sense all the same.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+/// Runs a command.
+///
+/// # Errors
+/// For [`report`].
+pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let config = cli.config.as_path();
+    match cli.command {
+        Command::Serve(_) => serve::run(config)?,
+        Command::Demo(arguments) => demo::run(&arguments)?,
+        Command::CheckConfig(arguments) => return check_config::run(&arguments, config),
+        Command::User(command) => user::run(command, config)?,
+        Command::Store(command) => return store::run(&command, config),
+        Command::Xeps(arguments) => xeps::run(&arguments)?,
+        Command::Completions(arguments) => completions::run(&arguments)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says what went wrong, on one line; the exit code that follows from it.
+pub fn report(error: &anyhow::Error) -> ExitCode {
+    // Whoever closed the pipe has read enough.
+    if error.is::<ClosedOutput>() {
+        return ExitCode::SUCCESS;
+    }
+    complain(&format!("error: {error:#}"));
+    if error.is::<Usage>() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
+}
+
+/// Reads the configuration. All mistakes in it are printed before the error is returned.
+fn load(path: &Path, check: Check) -> anyhow::Result<(Config, Vec<Warning>)> {
+    let errors = match Config::load(path, check) {
+        Ok(loaded) => return Ok(loaded),
+        Err(errors) => errors,
+    };
+    for mistake in errors.mistakes() {
+        complain(&mistake.to_string());
+    }
+    bail!("{} is no valid configuration; correct it, or name another with --config", path.display())
+}

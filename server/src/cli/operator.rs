@@ -1,0 +1,91 @@
+//! How a command reaches the data: through the running server, or by itself if there is none.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use anyhow::{Context, anyhow, bail};
+
+use super::load;
+use crate::admin::{self, Answer, Request};
+use crate::clock::Clock;
+use crate::config::{Check, Config};
+use crate::lifecycle::{self, StartError};
+use crate::net::tls::Certificates;
+use crate::store::StoreError;
+
+/// Carries out a request. `progress` hears how many records a long one has seen.
+///
+/// The configuration is judged without the files it names: a command needs no certificate.
+pub(super) fn ask(
+    config: &Path,
+    request: Request,
+    progress: impl FnMut(u64) + Send,
+) -> anyhow::Result<Answer> {
+    let (config, _) = load(config, Check::Syntax)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .context("cannot start a thread; look at the limits of this user, then try again")?;
+    runtime.block_on(reach(config, request, progress))
+}
+
+async fn reach(
+    config: Config,
+    request: Request,
+    progress: impl FnMut(u64) + Send,
+) -> anyhow::Result<Answer> {
+    match admin::connect(&config.admin_socket).await {
+        Ok(Some(mut server)) => Ok(server.ask(&request, progress).await?),
+        Ok(None) => alone(config, request, progress).await,
+        Err(error) => Err(unreachable(&config.admin_socket, &error)),
+    }
+}
+
+async fn alone(
+    config: Config,
+    request: Request,
+    progress: impl FnMut(u64) + Send,
+) -> anyhow::Result<Answer> {
+    check_owner(&config.data_dir)?;
+    let socket = config.admin_socket.clone();
+    let assembled = lifecycle::assemble(config, Certificates::none(), Clock::System).await;
+    let (server, _fatal) = assembled.map_err(|error| not_opened(error, &socket))?;
+    let done = admin::execute(&server, request, progress).await;
+    server.store.clone().close().await;
+    Ok(done?)
+}
+
+/// What another user writes, the server could not read later.
+fn check_owner(data_dir: &Path) -> anyhow::Result<()> {
+    let own = rustix::process::geteuid().as_raw();
+    match fs::metadata(data_dir).map(|facts| facts.uid()) {
+        Ok(owner) if owner != own => bail!(
+            "no server runs, and {} belongs to another user (id {owner}); run the command as that user: sudo -u '#{owner}' cloister …",
+            data_dir.display()
+        ),
+        // It is missing, and will be made; what else is wrong, opening the store will tell.
+        _ => Ok(()),
+    }
+}
+
+fn not_opened(error: StartError, socket: &Path) -> anyhow::Error {
+    match error {
+        StartError::Store(StoreError::Locked { path }) => anyhow!(
+            "the store in {} is in use, but no server answers at {}; if it is starting or stopping, try again, otherwise give the configuration of the server that runs",
+            path.display(),
+            socket.display()
+        ),
+        error => error.into(),
+    }
+}
+
+fn unreachable(socket: &Path, error: &io::Error) -> anyhow::Error {
+    let remedy = match error.kind() {
+        io::ErrorKind::PermissionDenied => "run the command as the server's user, or as root",
+        _ => "look whether admin_socket in the configuration is right",
+    };
+    anyhow!("cannot reach the server at {}: {error}; {remedy}", socket.display())
+}

@@ -1,0 +1,520 @@
+//! What a feature may say about itself.
+//!
+//! Each file under `features/` has one `register(on: &mut Registry)` that declares which
+//! specification it implements and what it takes part in. Disco, the table of specifications,
+//! account removal and the pipelines follow from these declarations and cannot drift.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::jid::{BareJid, Domain, Jid};
+use crate::router::{AccountGuard, Envelope, Session};
+use crate::server::Server;
+use crate::stanza::{Condition, Iq, IqKind, Message, Presence, Stanza, StanzaError};
+use crate::store::{StoreError, TreeInfo};
+use crate::stream::{StreamFeature, StreamPhase};
+use crate::xml::Element;
+
+/// Who is asking, and the server that is asked.
+#[derive(Clone, Debug)]
+pub struct Ctx {
+    /// The server.
+    pub server: Arc<Server>,
+    /// The session whose stanza is handled; nobody for what the server does by itself.
+    pub session: Option<Arc<Session>>,
+}
+
+impl Ctx {
+    /// Whether the stanza's sender owns the account that it is addressed to.
+    pub fn is_own(&self, to: Option<&Jid>, from: &Jid) -> bool {
+        to.is_none_or(|to| to.bare_str() == from.bare_str())
+    }
+
+    /// What a feature declared with [`Registry::state`].
+    #[expect(clippy::expect_used, reason = "every state is declared by the feature that uses it")]
+    pub fn state<T: Any + Send + Sync>(&self) -> &T {
+        let state = self.server.features.states.get(&TypeId::of::<T>());
+        state.and_then(|state| state.downcast_ref()).expect("declared with Registry::state")
+    }
+}
+
+/// How far a specification is implemented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// All of what a server has to do.
+    Complete,
+    /// A part of it; the note says which.
+    Partial,
+}
+
+/// A specification that a feature implements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spec {
+    /// `XEP-0199` or `RFC 6121`.
+    pub id: &'static str,
+    /// Its title.
+    pub name: &'static str,
+    /// The version that was read; empty for an RFC.
+    pub version: &'static str,
+    /// How far.
+    pub status: Status,
+    /// What is left out or chosen, in a few words; may be empty.
+    pub note: &'static str,
+}
+
+/// What an address is, as seen by the one who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// A domain of this server.
+    Host,
+    /// The sender's own account: no `to`, or the own bare JID.
+    Own,
+    /// The bare JID of another account.
+    Account,
+}
+
+/// Whose steps a message passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Side {
+    /// The sender's account.
+    Sender,
+    /// The receiver's account.
+    Recipient,
+}
+
+/// The phases of a message, in order. There are no priorities inside a phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Phase {
+    /// May rewrite: stanza ids, delays, removal of what is forged.
+    Stamp,
+    /// Kept durably before anybody sees it.
+    Archive,
+    /// Copies for other devices.
+    Copy,
+    /// Nobody took it.
+    Offline,
+    /// After it was delivered or kept.
+    Notify,
+}
+
+/// What a step says of a message.
+#[derive(Debug)]
+pub enum Flow {
+    /// On to the next step.
+    Next(Message),
+    /// Taken care of.
+    Done,
+}
+
+/// What a guard says of any stanza.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// Nothing against it.
+    Pass,
+    /// It never existed.
+    Drop,
+    /// The sender is told.
+    Reject(StanzaError),
+}
+
+/// What follows from handling a stanza: what to deliver, in order, while the lock is still held.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Stanzas for sessions.
+    pub envelopes: Vec<Envelope>,
+    /// Keeps others from changing the account until the envelopes are delivered.
+    pub guard: Option<AccountGuard>,
+}
+
+impl Effects {
+    /// Nothing to do.
+    pub fn none() -> Self {
+        Effects::default()
+    }
+
+    /// Deliveries that need no lock.
+    pub fn send(envelopes: Vec<Envelope>) -> Self {
+        Effects { envelopes, guard: None }
+    }
+
+    /// Keeps the lock until everything is delivered.
+    pub fn holding(mut self, guard: AccountGuard) -> Self {
+        self.guard = Some(guard);
+        self
+    }
+}
+
+/// The answer to an IQ request.
+#[derive(Debug)]
+pub struct Reply {
+    /// The payload of the result, if it has one.
+    pub payload: Option<Element>,
+    /// What else follows; delivered before the answer. Its guard is kept until all is delivered.
+    pub effects: Effects,
+    /// What is delivered after the answer, under the same guard.
+    pub later: Vec<Envelope>,
+}
+
+impl Reply {
+    /// An empty result.
+    pub fn empty() -> Self {
+        Reply { payload: None, effects: Effects::none(), later: Vec::new() }
+    }
+
+    /// A result with a payload.
+    pub fn with(payload: Element) -> Self {
+        Reply { payload: Some(payload), effects: Effects::none(), later: Vec::new() }
+    }
+
+    /// What else follows.
+    pub fn and(mut self, effects: Effects) -> Self {
+        self.effects = effects;
+        self
+    }
+
+    /// What follows the answer.
+    pub fn then(mut self, later: Vec<Envelope>) -> Self {
+        self.later = later;
+        self
+    }
+}
+
+/// Which presence stanzas a handler takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PresenceRole {
+    /// Without `to`: for everybody subscribed.
+    Broadcast,
+    /// Available or unavailable presence for one address.
+    Directed,
+    /// subscribe, subscribed, unsubscribe, unsubscribed.
+    Subscription,
+    /// Asks for the current presence.
+    Probe,
+}
+
+/// A boxed future, as long as the context that it borrows.
+pub type StepFuture<'a, R> = Pin<Box<dyn Future<Output = R> + Send + 'a>>;
+
+/// An `async fn(&Ctx, A) -> R`.
+pub trait Step<'a, A, R>: Send + Sync + 'static {
+    /// What it returns when called.
+    type Future: Future<Output = R> + Send + 'a;
+    /// Calls it.
+    fn call(&self, cx: &'a Ctx, argument: A) -> Self::Future;
+}
+
+impl<'a, A, R, F, T> Step<'a, A, R> for T
+where
+    T: Fn(&'a Ctx, A) -> F + Send + Sync + 'static,
+    F: Future<Output = R> + Send + 'a,
+{
+    type Future = F;
+    fn call(&self, cx: &'a Ctx, argument: A) -> F {
+        self(cx, argument)
+    }
+}
+
+type Boxed<A, R> = Box<dyn for<'a> Fn(&'a Ctx, A) -> StepFuture<'a, R> + Send + Sync>;
+type GuardStep =
+    Box<dyn for<'a> Fn(&'a Ctx, &'a Stanza) -> StepFuture<'a, Verdict> + Send + Sync>;
+
+/// A handler of IQ requests.
+pub type IqHandler = Boxed<Iq, Result<Reply, StanzaError>>;
+/// A handler of presence.
+pub type PresenceHandler = Boxed<Presence, Result<Effects, StanzaError>>;
+/// A step of the message pipeline.
+pub type MessageStep = Boxed<Message, Result<Flow, StanzaError>>;
+/// Something done for an account or a session.
+pub type AccountStep = Boxed<BareJid, Result<Effects, StanzaError>>;
+/// Something done when a session comes or goes.
+pub type SessionStep = Boxed<Arc<Session>, Effects>;
+/// Something done about what a client is known to have received.
+pub type DeliveredStep = Boxed<Vec<u64>, Effects>;
+
+/// Something done over and over.
+pub type TimedStep = Boxed<(), ()>;
+
+/// An identity for disco, XEP-0030 §3.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// As registered, such as `server`.
+    pub category: &'static str,
+    /// As registered, such as `im`.
+    pub kind: &'static str,
+    /// For people; may be empty.
+    pub name: &'static str,
+}
+
+/// A form that extends disco#info of a host, XEP-0128.
+pub type InfoForm = fn(&Server, &Domain) -> Option<Element>;
+
+/// Everything that features declared, by where it is looked up.
+#[derive(Default)]
+pub struct Registry {
+    specs: Vec<Spec>,
+    disco: Vec<(Scope, &'static str)>,
+    identities: Vec<(Scope, Identity)>,
+    forms: Vec<InfoForm>,
+    stream_features: Vec<(StreamPhase, StreamFeature)>,
+    iq: HashMap<(IqKind, Scope), HashMap<&'static str, Vec<(&'static str, IqHandler)>>>,
+    guards: Vec<(Side, GuardStep)>,
+    message: Vec<(Side, Phase, MessageStep)>,
+    presence: HashMap<PresenceRole, PresenceHandler>,
+    session_available: Vec<SessionStep>,
+    session_ended: Vec<SessionStep>,
+    delivered: Vec<DeliveredStep>,
+    account_removed: Vec<AccountStep>,
+    timed: Vec<(Duration, TimedStep)>,
+    trees: Vec<TreeInfo>,
+    states: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
+}
+
+impl Registry {
+    /// Names a specification that is implemented.
+    pub fn implements(&mut self, spec: Spec) {
+        self.specs.push(spec);
+    }
+
+    /// Announces a feature in disco#info of these addresses.
+    pub fn disco(&mut self, scopes: &[Scope], feature: &'static str) {
+        self.disco.extend(scopes.iter().map(|scope| (*scope, feature)));
+    }
+
+    /// Announces an identity in disco#info of these addresses.
+    pub fn identity(&mut self, scopes: &[Scope], identity: Identity) {
+        self.identities.extend(scopes.iter().map(|scope| (*scope, identity)));
+    }
+
+    /// Extends disco#info of a host.
+    pub fn info_form(&mut self, form: InfoForm) {
+        self.forms.push(form);
+    }
+
+    /// Offers something in the stream features.
+    pub fn stream_feature(&mut self, phase: StreamPhase, feature: StreamFeature) {
+        self.stream_features.push((phase, feature));
+    }
+
+    /// Answers IQ requests whose payload has that namespace and name.
+    pub fn iq<F>(&mut self, kind: IqKind, scopes: &[Scope], name: (&'static str, &'static str), f: F)
+    where
+        F: for<'a> Step<'a, Iq, Result<Reply, StanzaError>> + Clone,
+    {
+        for scope in scopes {
+            let f = f.clone();
+            let handler: IqHandler = Box::new(move |cx, iq| Box::pin(f.call(cx, iq)));
+            let (ns, name) = name;
+            let names = self.iq.entry((kind, *scope)).or_default().entry(ns).or_default();
+            assert!(names.iter().all(|(other, _)| *other != name), "two features answer {ns} {name}");
+            names.push((name, handler));
+        }
+    }
+
+    /// Judges every stanza, on the sender's or the recipient's behalf.
+    pub fn guard<F>(&mut self, side: Side, f: F)
+    where
+        F: for<'a> Step<'a, &'a Stanza, Verdict>,
+    {
+        self.guards.push((side, Box::new(move |cx, stanza| Box::pin(f.call(cx, stanza)))));
+    }
+
+    /// Takes part in the message pipeline.
+    pub fn message<F>(&mut self, side: Side, phase: Phase, f: F)
+    where
+        F: for<'a> Step<'a, Message, Result<Flow, StanzaError>>,
+    {
+        self.message.push((side, phase, Box::new(move |cx, message| Box::pin(f.call(cx, message)))));
+    }
+
+    /// Handles presence of that role.
+    pub fn presence<F>(&mut self, role: PresenceRole, f: F)
+    where
+        F: for<'a> Step<'a, Presence, Result<Effects, StanzaError>>,
+    {
+        let handler: PresenceHandler = Box::new(move |cx, presence| Box::pin(f.call(cx, presence)));
+        let taken = self.presence.insert(role, handler);
+        assert!(taken.is_none(), "two features handle {role:?} presence");
+    }
+
+    /// Runs when a session begins to take what waits for the account: its priority was negative or
+    /// it was unavailable, and now it is not. The account is locked, and the effects are delivered
+    /// after those of the presence, so the step must neither lock nor return a guard.
+    pub fn session_available<F>(&mut self, f: F)
+    where
+        F: for<'a> Step<'a, Arc<Session>, Effects>,
+    {
+        let step: SessionStep = Box::new(move |cx, session| Box::pin(f.call(cx, session)));
+        self.session_available.push(step);
+    }
+
+    /// Runs when a session is over and no longer reachable.
+    pub fn session_ended<F>(&mut self, f: F)
+    where
+        F: for<'a> Step<'a, Arc<Session>, Effects>,
+    {
+        self.session_ended.push(Box::new(move |cx, session| Box::pin(f.call(cx, session))));
+    }
+
+    /// Runs when the client of the context's session has shown that it received the parcels of
+    /// these numbers ([`Parcel::kept`](crate::router::Parcel)). Nothing is locked.
+    pub fn delivered<F>(&mut self, f: F)
+    where
+        F: for<'a> Step<'a, Vec<u64>, Effects>,
+    {
+        self.delivered.push(Box::new(move |cx, numbers| Box::pin(f.call(cx, numbers))));
+    }
+
+    /// Runs before an account's records are deleted.
+    pub fn account_removed<F>(&mut self, f: F)
+    where
+        F: for<'a> Step<'a, BareJid, Result<Effects, StanzaError>>,
+    {
+        self.account_removed.push(Box::new(move |cx, account| Box::pin(f.call(cx, account))));
+    }
+
+    /// Runs again and again while the server runs, and once more when it stops.
+    pub fn every<F>(&mut self, interval: Duration, f: F)
+    where
+        F: for<'a> Step<'a, (), ()>,
+    {
+        self.timed.push((interval, Box::new(move |cx, ()| Box::pin(f.call(cx, ())))));
+    }
+
+    /// Declares a tree of the store: `on.tree(BLOCKED.account_info(1, "who is blocked"))`. Trees of
+    /// an account are deleted with it.
+    pub fn tree(&mut self, tree: TreeInfo) {
+        self.trees.push(tree);
+    }
+
+    /// Keeps a value for [`Ctx::state`].
+    pub fn state<T: Any + Send + Sync>(&mut self, value: T) {
+        let taken = self.states.insert(TypeId::of::<T>(), Box::new(value));
+        assert!(taken.is_none(), "a state is declared twice");
+    }
+
+    /// Closes the list.
+    pub fn build(mut self) -> Features {
+        self.specs.sort_by_key(|spec| spec.id);
+        // A stable sort: steps of one phase keep the order of registration.
+        self.message.sort_by_key(|(side, phase, _)| (*side, *phase));
+        Features(self)
+    }
+}
+
+/// Everything that was declared, read-only.
+pub struct Features(Registry);
+
+impl std::fmt::Debug for Features {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Features({} specifications)", self.specs.len())
+    }
+}
+
+impl std::ops::Deref for Features {
+    type Target = Registry;
+    fn deref(&self) -> &Registry {
+        &self.0
+    }
+}
+
+impl Features {
+    /// The specifications, in order of their names.
+    pub fn specs(&self) -> &[Spec] {
+        &self.specs
+    }
+
+    /// Disco features of an address, sorted and without repetition.
+    pub fn disco_features(&self, scope: Scope) -> Vec<&'static str> {
+        let mut features: Vec<_> =
+            self.disco.iter().filter(|(of, _)| *of == scope).map(|(_, feature)| *feature).collect();
+        features.sort_unstable();
+        features.dedup();
+        features
+    }
+
+    /// Disco identities of an address.
+    pub fn disco_identities(&self, scope: Scope) -> impl Iterator<Item = Identity> {
+        self.identities.iter().filter(move |(of, _)| *of == scope).map(|(_, identity)| *identity)
+    }
+
+    /// Forms in disco#info of a host.
+    pub fn info_forms(&self) -> &[InfoForm] {
+        &self.forms
+    }
+
+    /// What the stream features offer in that phase.
+    pub fn stream_features(&self, phase: StreamPhase) -> impl Iterator<Item = StreamFeature> {
+        self.stream_features.iter().filter(move |(of, _)| *of == phase).map(|(_, feature)| *feature)
+    }
+
+    /// Who answers that request.
+    pub fn iq_handler(&self, kind: IqKind, scope: Scope, payload: &Element) -> Option<&IqHandler> {
+        let names = self.iq.get(&(kind, scope))?.get(payload.ns())?;
+        names.iter().find(|(name, _)| *name == payload.name()).map(|(_, handler)| handler)
+    }
+
+    /// Guards of that side.
+    pub fn guards(&self, side: Side) -> impl Iterator<Item = &GuardStep> {
+        self.guards.iter().filter(move |(of, _)| *of == side).map(|(_, step)| step)
+    }
+
+    /// Steps of the message pipeline.
+    pub fn message_steps(&self, side: Side, phase: Phase) -> impl Iterator<Item = &MessageStep> {
+        let wanted = (side, phase);
+        self.message.iter().filter(move |(s, p, _)| (*s, *p) == wanted).map(|(_, _, step)| step)
+    }
+
+    /// Who handles that presence.
+    pub fn presence_handler(&self, role: PresenceRole) -> Option<&PresenceHandler> {
+        self.presence.get(&role)
+    }
+
+    /// What runs when a session begins to take what waits for the account.
+    pub fn session_available_steps(&self) -> &[SessionStep] {
+        &self.session_available
+    }
+
+    /// What runs when a session is over.
+    pub fn session_ended_steps(&self) -> &[SessionStep] {
+        &self.session_ended
+    }
+
+    /// What runs when a client has shown what it received.
+    pub fn delivered_steps(&self) -> &[DeliveredStep] {
+        &self.delivered
+    }
+
+    /// What runs when an account goes.
+    pub fn account_removed_steps(&self) -> &[AccountStep] {
+        &self.account_removed
+    }
+
+    /// What runs on a timer.
+    pub fn timed_steps(&self) -> &[(Duration, TimedStep)] {
+        &self.timed
+    }
+
+    /// The trees of all features.
+    pub fn trees(&self) -> &[TreeInfo] {
+        &self.trees
+    }
+}
+
+/// A failing store is the operator's business: the peer learns that it failed, and nothing of how.
+/// What is merely too large for it is the peer's.
+impl From<StoreError> for StanzaError {
+    fn from(error: StoreError) -> Self {
+        if let StoreError::TooLarge { .. } = error {
+            return Condition::PolicyViolation.into();
+        }
+        tracing::error!(%error, "a request failed");
+        match error {
+            StoreError::Full => Condition::ResourceConstraint.into(),
+            _ => Condition::InternalServerError.into(),
+        }
+    }
+}

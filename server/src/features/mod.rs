@@ -1,0 +1,125 @@
+//! The features: one file, or folder, for each specification.
+//!
+//! A feature is two lines here, a `mod` and a call of its `register`. Steps of one phase and
+//! guards run in this order.
+
+mod bind;
+mod blocking;
+mod caps;
+mod delay;
+mod disco;
+mod hints;
+mod last_activity;
+mod offline;
+mod ping;
+mod presence;
+mod private_storage;
+pub mod roster;
+mod server_info;
+mod session;
+mod specs;
+mod stanza_id;
+mod stream_limits;
+mod subscription;
+mod time;
+mod vcard;
+mod version;
+mod visibility;
+
+use std::fmt::Write;
+
+use crate::feature::{Features, Registry, Spec, Status};
+
+/// What this server can do.
+pub fn all() -> Features {
+    let mut on = Registry::default();
+    crate::auth::register(&mut on);
+    bind::register(&mut on);
+    blocking::register(&mut on);
+    caps::register(&mut on);
+    delay::register(&mut on);
+    disco::register(&mut on);
+    hints::register(&mut on);
+    last_activity::register(&mut on);
+    offline::register(&mut on);
+    ping::register(&mut on);
+    presence::register(&mut on);
+    private_storage::register(&mut on);
+    roster::register(&mut on);
+    server_info::register(&mut on);
+    session::register(&mut on);
+    specs::register(&mut on);
+    stanza_id::register(&mut on);
+    stream_limits::register(&mut on);
+    subscription::register(&mut on);
+    time::register(&mut on);
+    vcard::register(&mut on);
+    version::register(&mut on);
+    on.build()
+}
+
+/// The implemented specifications as a table in Markdown.
+pub fn table() -> String {
+    let mut table = String::from(
+        "| Specification | Title | Version | Implemented | Notes |\n|---|---|---|---|---|\n",
+    );
+    for spec in all().specs() {
+        let Spec { id, name, version, note, .. } = spec;
+        let (address, status) = (address(id), status(spec.status));
+        // Writing to a string cannot fail.
+        writeln!(table, "| [{id}]({address}) | {name} | {version} | {status} | {note} |")
+            .unwrap_or_default();
+    }
+    table
+}
+
+/// Where a specification is published.
+fn address(id: &str) -> String {
+    match id.split_once(['-', ' ']) {
+        Some(("XEP", number)) => format!("https://xmpp.org/extensions/xep-{number}.html"),
+        Some((_, number)) => format!("https://www.rfc-editor.org/rfc/rfc{number}.html"),
+        None => String::new(),
+    }
+}
+
+fn status(status: Status) -> &'static str {
+    match status {
+        Status::Complete => "complete",
+        Status::Partial => "in part",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_specification_is_declared_once() {
+        let features = all();
+        let specs = features.specs();
+        for pair in specs.windows(2) {
+            assert_ne!(pair[0].id, pair[1].id);
+        }
+    }
+
+    #[test]
+    fn a_specification_is_an_rfc_or_a_xep_with_the_version_that_was_read() {
+        for spec in all().specs() {
+            assert_eq!(spec.id.starts_with("XEP-"), !spec.version.is_empty(), "{}", spec.id);
+            assert!(spec.id.starts_with("XEP-") || spec.id.starts_with("RFC "), "{}", spec.id);
+        }
+    }
+
+    #[test]
+    fn what_is_implemented_in_part_says_which_part() {
+        for spec in all().specs() {
+            assert!(spec.status == Status::Complete || !spec.note.is_empty(), "{}", spec.id);
+        }
+    }
+
+    #[test]
+    fn the_table_links_to_each_specification() {
+        assert_eq!(address("XEP-0199"), "https://xmpp.org/extensions/xep-0199.html");
+        assert_eq!(address("RFC 6120"), "https://www.rfc-editor.org/rfc/rfc6120.html");
+    }
+}

@@ -1,0 +1,172 @@
+//! What a subscription stanza does at both of its ends: two entries, one commit, and the stanzas
+//! that follow in the order of RFC 6121 §3.
+
+use super::is_heard;
+use super::state::{Event, Inbound, State, inbound, outbound};
+use crate::feature::{Ctx, Effects};
+use crate::features::presence::announce;
+use crate::features::roster::{Entry, interested};
+use crate::jid::{BareJid, Jid};
+use crate::router::{Envelope, broadcast};
+use crate::server::Server;
+use crate::stanza::{Presence, StanzaError};
+use crate::store::{Batch, StoreError};
+
+/// A user who has sent a stanza, and the contact it is for. Both accounts are locked.
+pub(super) struct Exchange<'a> {
+    server: &'a Server,
+    /// Who sent it.
+    pub(super) user: Entry,
+    /// Who it is for; nothing if there is no such account.
+    contact: Option<Entry>,
+    was: (State, Option<State>),
+    is_heard: bool,
+    stanzas: Vec<Envelope>,
+}
+
+impl<'a> Exchange<'a> {
+    /// Reads both ends.
+    pub(super) async fn begin(
+        server: &'a Server,
+        user: &BareJid,
+        contact: &BareJid,
+    ) -> Result<Self, StoreError> {
+        Self::begin_with(server, user, &contact.clone().into()).await
+    }
+
+    /// As [`begin`](Self::begin), for whatever address is in a roster.
+    pub(super) async fn begin_with(
+        server: &'a Server,
+        user: &BareJid,
+        contact: &Jid,
+    ) -> Result<Self, StoreError> {
+        let other = contact.bare();
+        let exists = contact.is_bare()
+            && server.serves(other.domain())
+            && server.accounts.exists(&other).await?;
+        let user_entry = Entry::load(server, user, contact).await?;
+        let contact = match exists {
+            true => Some(Entry::load(server, &other, &user.clone().into()).await?),
+            false => None,
+        };
+        let was = (user_entry.state(), contact.as_ref().map(Entry::state));
+        let stanzas = Vec::new();
+        Ok(Exchange { server, user: user_entry, contact, was, is_heard: true, stanzas })
+    }
+
+    /// The user sends a stanza: Appendix A.2.
+    ///
+    /// # Errors
+    /// The user's roster is full.
+    pub(super) fn send(
+        &mut self,
+        event: Event,
+        stanza: &Presence,
+        is_heard: bool,
+    ) -> Result<(), StanzaError> {
+        self.is_heard = is_heard;
+        let done = outbound(self.user.state(), self.user.is_approved(), event);
+        self.user.set_state(done.state, done.approved);
+        self.user.check_room(self.server.config().limits.roster_items)?;
+        if done.route {
+            self.arrive(event, stanza);
+        }
+        Ok(())
+    }
+
+    /// The server sends a stanza for the user, who removes the contact.
+    pub(super) async fn leave(&mut self, cx: &Ctx, event: Event) -> Result<(), StanzaError> {
+        let Some(contact) = &self.contact else { return Ok(()) };
+        let (user, contact) = (self.user.account().clone(), contact.account().clone());
+        let stanza = Presence::new(event.kind(), user, contact);
+        let is_heard = is_heard(cx, &stanza).await;
+        self.send(event, &stanza, is_heard)
+    }
+
+    /// Commits what changed at both ends. What follows is returned.
+    pub(super) async fn commit(mut self) -> Result<Effects, StoreError> {
+        let mut batch = Batch::new();
+        self.user.write(self.server, &mut batch);
+        if let Some(contact) = &mut self.contact {
+            contact.write(self.server, &mut batch);
+        }
+        if !batch.is_empty() {
+            self.server.store.commit(batch).await?;
+        }
+        Ok(Effects::send(self.envelopes()))
+    }
+
+    /// The stanza comes to the contact: Appendix A.3.
+    fn arrive(&mut self, event: Event, stanza: &Presence) {
+        let is_heard = self.is_heard;
+        let Some(contact) = &mut self.contact else { return };
+        let was = contact.state();
+        let done = inbound(was, contact.is_approved(), event);
+        let is_request = done.state.is_requested() && !was.is_requested();
+        if is_request && !(is_heard && contact.has_room_for_request()) {
+            // As if there was no such account: the request is never answered.
+            return;
+        }
+        contact.set_state(done.state, done.approved);
+        if is_request {
+            contact.keep_request(stanza.element());
+        }
+        if done.deliver && is_heard {
+            self.stanzas.extend(deliver(self.server, event, stanza));
+        }
+        if let Some(reply) = done.reply {
+            self.answer(reply);
+        }
+    }
+
+    /// The server answers for the contact, §3.1.3 rule 2.
+    fn answer(&mut self, event: Event) {
+        let Some(contact) = &self.contact else { return };
+        let Inbound { state, approved, deliver: is_delivered, .. } =
+            inbound(self.user.state(), self.user.is_approved(), event);
+        self.user.set_state(state, approved);
+        if is_delivered {
+            let (from, to) = (contact.account().clone(), self.user.account().clone());
+            let answer = Presence::new(event.kind(), from, to);
+            self.stanzas.extend(deliver(self.server, event, &answer));
+        }
+    }
+
+    /// §3.1.5, §3.1.6, §3.2.2, §3.2.3, §3.3.3: who is no longer shown to the other goes before the
+    /// stanza that says so if it is the one who decided that, else after it; a stanza goes before
+    /// the push that it explains; who is shown from now on goes last.
+    fn envelopes(self) -> Vec<Envelope> {
+        let Exchange { server, user, contact, was, is_heard, stanzas } = self;
+        let (Some(contact), Some(contact_was)) = (contact, was.1) else {
+            return user.pushes(server);
+        };
+        let (ours, theirs) = (user.account(), contact.account());
+        let mut all = Vec::new();
+        if was.0.is_from() && !user.state().is_from() {
+            announce::withdraw(server, ours, theirs, is_heard, &mut all);
+        }
+        all.extend(stanzas);
+        all.extend(contact.pushes(server));
+        all.extend(user.pushes(server));
+        if contact_was.is_from() && !contact.state().is_from() {
+            announce::withdraw(server, theirs, ours, true, &mut all);
+        }
+        if !was.0.is_to() && user.state().is_to() {
+            announce::show(server, theirs, ours, &mut all);
+        }
+        if !contact_was.is_to() && contact.state().is_to() && is_heard {
+            announce::show(server, ours, theirs, &mut all);
+        }
+        all
+    }
+}
+
+/// §2.2: requests go to available resources, the rest to interested ones.
+fn deliver(server: &Server, event: Event, stanza: &Presence) -> Vec<Envelope> {
+    let Some(to) = stanza.to.as_ref().map(Jid::bare) else { return Vec::new() };
+    let sessions = match event {
+        Event::Subscribe => announce::available(server, &to),
+        _ => interested(server, &to),
+    };
+    broadcast(sessions, stanza.element(), server.clock.now())
+}

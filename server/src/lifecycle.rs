@@ -1,0 +1,238 @@
+//! From a configuration to a running server and back: start, reload, drain, stop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::admin;
+use crate::auth::password::{CredentialError, Pepper};
+use crate::auth::{AccountError, Accounts, Throttle};
+use crate::c2s::{self, Mode};
+use crate::clock::Clock;
+use crate::config::{Config, TlsVersion};
+use crate::feature::Ctx;
+use crate::features;
+use crate::net::tls::{CertificateError, CertificateFiles, Certificates, MinimumVersion};
+use crate::net::{Listener, Slots};
+use crate::server::Server;
+use crate::store::{Catalog, Options, Store, StoreError};
+use crate::stream::StreamError;
+use crate::task::{Task, Tasks};
+
+/// How long clients may take to say goodbye when the server stops.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Why a server does not start. Each sentence ends with the remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A certificate.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The accounts.
+    #[error(transparent)]
+    Accounts(#[from] AccountError),
+    /// The pepper.
+    #[error("pepper_file: {0}")]
+    Pepper(#[from] CredentialError),
+    /// A file or directory.
+    #[error("{what}: {error}; make it accessible to the user that runs the server")]
+    File {
+        /// Which one.
+        what: String,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// An address.
+    #[error("cannot listen on {address}: {error}; stop what listens there, or choose another port")]
+    Listen {
+        /// Which one.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+}
+
+/// A server that accepts connections.
+#[derive(Debug)]
+pub struct Running {
+    /// Its state.
+    pub server: Arc<Server>,
+    /// Where it listens for STARTTLS.
+    pub c2s: Vec<SocketAddr>,
+    /// Where it listens for direct TLS.
+    pub c2s_tls: Vec<SocketAddr>,
+    tasks: Tasks,
+    fatal: watch::Receiver<Option<StoreError>>,
+}
+
+/// Opens the store and puts the server together, without listening. Commands that find no
+/// running server use it alone.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn assemble(
+    config: Config,
+    certificates: Certificates,
+    clock: Clock,
+) -> Result<(Arc<Server>, watch::Receiver<Option<StoreError>>), StartError> {
+    let features = features::all();
+    let (fatal, watch_fatal) = watch::channel(None);
+    create_private(&config.data_dir)?;
+    let mut options = Options::new(config.data_dir.join("core"));
+    options.cache_bytes = config.store.cache.as_u64();
+    options.reserve_bytes = config.store.reserve.as_u64();
+    options.on_fatal = Arc::new(move |error| {
+        fatal.send_replace(Some(error.clone()));
+    });
+    let store = Store::open(options, Catalog::new(features.trees().to_vec())?).await?;
+    let accounts = open_accounts(&config, &store, &clock).await?;
+    let config = Arc::new(config);
+    let server = Server::new(config, certificates, store, accounts, features, clock);
+    Ok((Arc::new(server), watch_fatal))
+}
+
+/// Starts a server.
+///
+/// # Errors
+/// [`StartError`]; nothing listens then.
+pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
+    let certificates = load_certificates(&config)?;
+    let (server, fatal) = assemble(config, certificates, clock).await?;
+    admin::resume_removals(&server).await?;
+    let config = server.config();
+    let slots = Slots::new(config.limits.connections, config.limits.connections_per_address);
+    let starttls = bind(&config.listen.c2s, &slots)?;
+    let direct = bind(&config.listen.c2s_tls, &slots)?;
+    let (c2s, c2s_tls) = (addresses(&starttls), addresses(&direct));
+    let (tasks, task) = Tasks::new();
+    admin::listen(Arc::clone(&server), &config.admin_socket, task.clone()).map_err(|error| {
+        StartError::File { what: config.admin_socket.display().to_string(), error }
+    })?;
+    for (listeners, mode) in [(starttls, Mode::StartTls), (direct, Mode::DirectTls)] {
+        for listener in listeners {
+            tokio::spawn(accept(Arc::clone(&server), listener, mode, task.clone()));
+        }
+    }
+    for step in 0..server.features.timed_steps().len() {
+        tokio::spawn(repeat(Arc::clone(&server), step, task.clone()));
+    }
+    Ok(Running { server, c2s, c2s_tls, tasks, fatal })
+}
+
+/// Runs one of the features' timed steps until the server stops, and then once more.
+async fn repeat(server: Arc<Server>, step: usize, mut task: Task) {
+    let cx = Ctx { server: Arc::clone(&server), session: None };
+    let Some((interval, step)) = server.features.timed_steps().get(step) else { return };
+    while timeout(*interval, task.stopped()).await.is_err() {
+        step(&cx, ()).await;
+    }
+    step(&cx, ()).await;
+}
+
+impl Running {
+    /// Reads certificates again and puts a new configuration in place. What needs a restart, such
+    /// as addresses, stays as it is.
+    ///
+    /// # Errors
+    /// A certificate cannot be used; everything stays as it was.
+    pub fn reload(&self, config: Config) -> Result<(), StartError> {
+        let certificates = load_certificates(&config)?;
+        self.server.replace(Arc::new(config), certificates);
+        Ok(())
+    }
+
+    /// Resolves when the store can no longer be relied on, and the process must end.
+    pub async fn failed(&mut self) -> StoreError {
+        match self.fatal.wait_for(Option::is_some).await.map(|error| error.clone()) {
+            Ok(Some(error)) => error,
+            _ => StoreError::Closed,
+        }
+    }
+
+    /// Closes all streams, waits for what is under way, and closes the store.
+    pub async fn stop(mut self) {
+        self.tasks.stop();
+        self.server.sessions.for_each(|session| {
+            session.close(StreamError::system_shutdown("the server stops"));
+        });
+        if timeout(DRAIN, self.tasks.ended()).await.is_err() {
+            tracing::warn!("some connections did not end in time");
+        }
+        self.server.store.clone().close().await;
+    }
+}
+
+/// Accepts until the server stops.
+async fn accept(server: Arc<Server>, listener: Listener, mode: Mode, mut task: Task) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = task.stopped() => return,
+        };
+        tokio::spawn(c2s::serve(Arc::clone(&server), accepted, mode, task.clone()));
+    }
+}
+
+fn bind(addresses: &[SocketAddr], slots: &Slots) -> Result<Vec<Listener>, StartError> {
+    let bind = |address: &SocketAddr| {
+        Listener::bind(*address, slots.clone())
+            .map_err(|error| StartError::Listen { address: *address, error })
+    };
+    addresses.iter().map(bind).collect()
+}
+
+fn addresses(listeners: &[Listener]) -> Vec<SocketAddr> {
+    listeners.iter().filter_map(|listener| listener.address().ok()).collect()
+}
+
+fn load_certificates(config: &Config) -> Result<Certificates, StartError> {
+    let files: Vec<_> = config
+        .hosts
+        .iter()
+        .map(|host| CertificateFiles {
+            domain: host.domain.clone(),
+            chain: host.certificate.clone(),
+            key: host.key_file.clone(),
+        })
+        .collect();
+    let minimum = match config.tls.min_version {
+        TlsVersion::V12 => MinimumVersion::Tls12,
+        TlsVersion::V13 => MinimumVersion::Tls13,
+    };
+    Ok(Certificates::load(&files, minimum)?)
+}
+
+async fn open_accounts(
+    config: &Config,
+    store: &Store,
+    clock: &Clock,
+) -> Result<Accounts, StartError> {
+    let pepper = match &config.pepper_file {
+        None => None,
+        Some(path) => {
+            let secret = std::fs::read(path)
+                .map_err(|error| StartError::File { what: path.display().to_string(), error })?;
+            Some(Pepper::new(&secret)?)
+        }
+    };
+    let limits = &config.limits;
+    let throttle = Throttle::new(limits.login_failures, limits.login_failure_window);
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let slots = config.auth.hashing_slots.unwrap_or(processors.div_ceil(2));
+    Ok(Accounts::open(store.clone(), clock.clone(), pepper, throttle, slots).await?)
+}
+
+/// The data directory, for nobody else to read.
+fn create_private(dir: &Path) -> Result<(), StartError> {
+    use std::os::unix::fs::DirBuilderExt;
+    let create = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    create.map_err(|error| StartError::File { what: dir.display().to_string(), error })
+}

@@ -1,0 +1,9 @@
+//! Sockets: listening, TLS, and the address of a peer, which is never shown.
+
+mod address;
+mod end_point;
+mod listener;
+pub mod tls;
+
+pub use address::Peer;
+pub use listener::{Accepted, Listener, Slot, Slots};

@@ -1,0 +1,246 @@
+//! Delivery to an account, RFC 6121 §8.5: which of its sessions get a message, and what happens
+//! when none does.
+
+use std::sync::Arc;
+
+use super::inbox::{Copies, Parcel};
+use super::registry::Session;
+use super::route::{guard, pass};
+use crate::feature::{Ctx, Phase, Side, Verdict};
+use crate::jid::Jid;
+use crate::stanza::{Condition, Iq, Message, MessageKind, Stanza, StanzaError};
+
+/// What the table of RFC 6121 §8.5.4 says of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Otherwise {
+    /// Keep it for later, or else bounce it.
+    Offline,
+    /// Answer with an error.
+    Bounce,
+    /// Drop it silently.
+    Ignore,
+}
+
+/// Takes a message through the steps of the recipient's account.
+///
+/// # Errors
+/// What the sender is told: the message went nowhere.
+pub async fn deliver_to_account(cx: &Ctx, message: Message) -> Result<(), StanzaError> {
+    let Some(message) = accept(cx, message).await? else { return Ok(()) };
+    let Some(to) = message.to.clone() else { return Ok(()) };
+    if to.local().is_none() {
+        // RFC 6121 §8.4: nobody reads what is said to the server itself.
+        return bounce(message.kind);
+    }
+    if !exists(cx, &to).await? {
+        return no_such_user(&to, message.kind);
+    }
+    let Some(message) = pass(cx, Side::Recipient, Phase::Stamp, message).await? else {
+        return Ok(());
+    };
+    let Some(message) = pass(cx, Side::Recipient, Phase::Archive, message).await? else {
+        return Ok(());
+    };
+    let (sessions, otherwise) = choose(cx, &to, message.kind);
+    if otherwise == Otherwise::Offline && sessions.iter().any(|session| session.is_arriving()) {
+        return keep(cx, message).await;
+    }
+    let parcel = Parcel::new(message.element(), cx.server.clock.now());
+    if send(&sessions, &parcel) {
+        return after(cx, message).await;
+    }
+    match otherwise {
+        Otherwise::Ignore => Ok(()),
+        Otherwise::Bounce => bounce(message.kind),
+        Otherwise::Offline => keep(cx, message).await,
+    }
+}
+
+/// Finds a new way for a message that one session took and never wrote. It has passed guards,
+/// stamps and archive already, and whatever it was addressed to, it is for the account now.
+pub(super) async fn deliver_again(cx: &Ctx, message: Message) -> Result<(), StanzaError> {
+    let Some(to) = message.to.clone() else { return Ok(()) };
+    let account = Jid::from(to.bare());
+    let (sessions, otherwise) = choose(cx, &account, message.kind);
+    let parcel = Parcel::new(message.element(), cx.server.clock.now());
+    if send(&sessions, &parcel) {
+        return Ok(());
+    }
+    match otherwise {
+        Otherwise::Ignore => Ok(()),
+        Otherwise::Bounce => bounce(message.kind),
+        Otherwise::Offline => keep(cx, message).await,
+    }
+}
+
+/// Delivers an IQ to a full address, RFC 6121 §8.5.3.
+///
+/// # Errors
+/// `service-unavailable`: no such session.
+pub(super) async fn deliver_iq(cx: &Ctx, iq: Iq) -> Result<(), StanzaError> {
+    let session = iq.to.as_ref().and_then(|to| cx.server.sessions.find(to));
+    let stanza = Stanza::Iq(iq);
+    match guard(cx, Side::Recipient, &stanza).await {
+        Verdict::Pass => {}
+        Verdict::Drop => return Ok(()),
+        Verdict::Reject(error) => return Err(error),
+    }
+    // RFC 6121 §8.5.3.2.3; for an answer nobody is told.
+    let session = session.ok_or(Condition::ServiceUnavailable)?;
+    let parcel = Parcel::new(stanza.element(), cx.server.clock.now());
+    session.deliver(parcel).map_err(|_| Condition::ServiceUnavailable.into())
+}
+
+/// Whether there is such an account. Nobody is online in one that does not exist, so mostly the
+/// store need not be asked.
+pub(super) async fn exists(cx: &Ctx, address: &Jid) -> Result<bool, StanzaError> {
+    let is_online = cx.server.sessions.with(address.bare_str(), |all| !all.is_empty());
+    Ok(is_online || cx.server.accounts.exists(&address.bare()).await?)
+}
+
+/// RFC 6121 §8.5.1 and the first rows of §8.5.4: the sender is told, so that a mistyped address is
+/// noticed; whoever may write here has an account, and learns little.
+fn no_such_user(to: &Jid, kind: MessageKind) -> Result<(), StanzaError> {
+    match kind {
+        MessageKind::Headline if to.is_bare() => Ok(()),
+        kind => bounce(kind),
+    }
+}
+
+async fn accept(cx: &Ctx, message: Message) -> Result<Option<Message>, StanzaError> {
+    let stanza = Stanza::Message(message);
+    match (guard(cx, Side::Recipient, &stanza).await, stanza) {
+        (Verdict::Pass, Stanza::Message(message)) => Ok(Some(message)),
+        (Verdict::Reject(error), _) => Err(error),
+        _ => Ok(None),
+    }
+}
+
+/// The table of RFC 6121 §8.5.4, for an account that exists.
+fn choose(cx: &Ctx, to: &Jid, kind: MessageKind) -> (Vec<Arc<Session>>, Otherwise) {
+    cx.server.sessions.with(to.bare_str(), |sessions| {
+        if to.resource().is_some() {
+            // §8.5.3.1: the resource matches, whatever its priority and the message's type.
+            if let Some(session) = sessions.iter().find(|session| session.jid() == to) {
+                let gone = match kind {
+                    MessageKind::Chat => Otherwise::Offline,
+                    kind => no_match(kind),
+                };
+                return (vec![Arc::clone(session)], gone);
+            }
+            if kind != MessageKind::Chat {
+                return (Vec::new(), no_match(kind));
+            }
+        }
+        match kind {
+            // §8.5.2.1.1 and §8.5.2.2.1
+            MessageKind::Groupchat => (Vec::new(), Otherwise::Bounce),
+            MessageKind::Error => (Vec::new(), Otherwise::Ignore),
+            MessageKind::Headline => (non_negative(sessions).cloned().collect(), Otherwise::Ignore),
+            MessageKind::Normal | MessageKind::Chat => {
+                (most_available(sessions), Otherwise::Offline)
+            }
+        }
+    })
+}
+
+/// RFC 6121 §8.5.3.2.1: a full address without such a resource, for all types but chat.
+fn no_match(kind: MessageKind) -> Otherwise {
+    match kind {
+        MessageKind::Error => Otherwise::Ignore,
+        _ => Otherwise::Bounce,
+    }
+}
+
+fn non_negative(sessions: &[Arc<Session>]) -> impl Iterator<Item = &Arc<Session>> {
+    sessions.iter().filter(|session| session.priority().is_some_and(|priority| priority >= 0))
+}
+
+/// All sessions of the highest priority: with clients that do not care, all of them.
+fn most_available(sessions: &[Arc<Session>]) -> Vec<Arc<Session>> {
+    let highest = non_negative(sessions).filter_map(|session| session.priority()).max();
+    let top = non_negative(sessions).filter(|session| session.priority() == highest);
+    top.cloned().collect()
+}
+
+/// Whether at least one session took it, and has not lost it again.
+fn send(sessions: &[Arc<Session>], parcel: &Parcel) -> bool {
+    let copies = Copies::new(sessions.len());
+    let shared = Some(copies.clone()).filter(|_| sessions.len() > 1);
+    let parcel = Parcel { copies: shared, ..parcel.clone() };
+    let mut is_lost = sessions.is_empty();
+    for session in sessions {
+        if session.deliver(parcel.clone()).is_err() {
+            is_lost = copies.lose();
+        }
+    }
+    !is_lost
+}
+
+/// Passes a message to those who keep it. The account is locked meanwhile: a session that becomes
+/// available holds the same lock, so it either gets the message here or finds it kept.
+async fn keep(cx: &Ctx, message: Message) -> Result<(), StanzaError> {
+    let Some(to) = message.to.clone() else { return Ok(()) };
+    let guard = cx.server.locks.lock(&to.bare()).await;
+    let (mut sessions, _) = choose(cx, &to, message.kind);
+    if sessions.is_empty() {
+        sessions = choose(cx, &Jid::from(to.bare()), message.kind).0;
+    }
+    if send(&sessions, &Parcel::new(message.element(), cx.server.clock.now())) {
+        drop(guard);
+        return after(cx, message).await;
+    }
+    match pass(cx, Side::Recipient, Phase::Offline, message).await? {
+        None => Ok(()),
+        Some(message) => bounce(message.kind),
+    }
+}
+
+async fn after(cx: &Ctx, message: Message) -> Result<(), StanzaError> {
+    pass(cx, Side::Recipient, Phase::Notify, message).await.map(|_| ())
+}
+
+fn bounce(kind: MessageKind) -> Result<(), StanzaError> {
+    match kind {
+        // RFC 6120 §8.3.1: an error is never answered.
+        MessageKind::Error => Ok(()),
+        _ => Err(Condition::ServiceUnavailable.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::router::{InboxLimits, Received};
+    use crate::xml::Element;
+
+    fn session(stanzas: usize) -> Arc<Session> {
+        let jid = Jid::parse("juliet@example.com/balcony").unwrap();
+        Arc::new(Session::new(jid, InboxLimits { stanzas, bytes: 1000 }))
+    }
+
+    fn message() -> Parcel {
+        Parcel::new(&Element::new(crate::ns::CLIENT, "message"), Timestamp(1))
+    }
+
+    #[test]
+    fn a_message_is_taken_if_one_session_takes_it() {
+        assert!(!send(&[], &message()));
+        assert!(!send(&[session(0)], &message()));
+        assert!(!send(&[session(0), session(0)], &message()));
+        assert!(send(&[session(0), session(1)], &message()));
+    }
+
+    #[test]
+    fn the_copies_of_a_message_know_when_the_last_is_lost() {
+        let sessions = [session(1), session(1), session(0)];
+        assert!(send(&sessions, &message()));
+        let lose = |session: &Arc<Session>| match session.inbox().try_receive() {
+            Some(Received::Parcels(parcels)) => parcels[0].copies.as_ref().unwrap().lose(),
+            other => panic!("{other:?}"),
+        };
+        assert!(!lose(&sessions[0]));
+        assert!(lose(&sessions[1]));
+    }
+}

@@ -1,0 +1,186 @@
+//! The queue of stanzas that wait for one connection's task: bounded, and nothing while empty.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+
+use crate::clock::Timestamp;
+use crate::stream::StreamError;
+use crate::sync::lock;
+
+/// What a parcel holds; it decides what becomes of it when the connection is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParcelKind {
+    /// Goes back to the account: nothing said is lost.
+    Message,
+    /// Means nothing once the connection is gone.
+    Presence,
+    /// A request, answered with an error, or an answer, which is dropped.
+    Iq,
+}
+
+/// A stanza on its way to one connection, already serialized.
+///
+/// Copies for several connections share the bytes.
+#[derive(Clone, Debug)]
+pub struct Parcel {
+    /// What it is.
+    pub kind: ParcelKind,
+    /// When the server took it; keeps the order should it have to go back to the account.
+    pub taken: Timestamp,
+    /// The number under which the account keeps it until the client has shown that it has it;
+    /// such a parcel is never given back.
+    pub kept: Option<u64>,
+    /// Others that got the same message, if there are any.
+    pub copies: Option<Copies>,
+    /// The stanza as it is written, in a stream whose default namespace is `jabber:client`.
+    pub xml: Bytes,
+}
+
+/// How many connections of an account still have, or have written, one and the same message. It
+/// goes back to the account when the last of them has lost it, and not before: the others would
+/// get it twice.
+#[derive(Clone, Debug)]
+pub struct Copies(Arc<AtomicUsize>);
+
+impl Copies {
+    /// For as many connections.
+    pub fn new(connections: usize) -> Self {
+        Copies(Arc::new(AtomicUsize::new(connections)))
+    }
+
+    /// One of them has lost it; says whether it was the last.
+    pub fn lose(&self) -> bool {
+        self.0.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+}
+
+/// How much may wait: a client that does not read must not fill the memory.
+#[derive(Clone, Copy, Debug)]
+pub struct InboxLimits {
+    /// Stanzas.
+    pub stanzas: usize,
+    /// Bytes of serialized stanzas.
+    pub bytes: usize,
+}
+
+/// Why a parcel was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotTaken {
+    /// The connection is gone or going.
+    Closed,
+    /// Too much is waiting; the connection was told to close.
+    Full,
+}
+
+/// What the connection's task finds.
+#[derive(Debug)]
+pub enum Received {
+    /// Stanzas to write, in order.
+    Parcels(VecDeque<Parcel>),
+    /// The stream is to be closed with this error.
+    Close(StreamError),
+}
+
+/// The queue. Anybody pushes, one task receives.
+#[derive(Debug)]
+pub struct Inbox {
+    queue: Mutex<Queue>,
+    limits: InboxLimits,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    parcels: VecDeque<Parcel>,
+    bytes: usize,
+    close: Option<StreamError>,
+    closed: bool,
+    waker: Option<Waker>,
+}
+
+impl Inbox {
+    /// An empty queue.
+    pub fn new(limits: InboxLimits) -> Self {
+        Inbox { queue: Mutex::default(), limits }
+    }
+
+    /// Hands a stanza over.
+    ///
+    /// # Errors
+    /// [`NotTaken`]: it is the caller's again. A full queue closes the connection: what follows
+    /// would have to be refused too, and the order would suffer.
+    pub fn push(&self, parcel: Parcel) -> Result<(), NotTaken> {
+        let mut queue = lock(&self.queue);
+        if queue.closed {
+            return Err(NotTaken::Closed);
+        }
+        let full = queue.parcels.len() >= self.limits.stanzas
+            || queue.bytes.saturating_add(parcel.xml.len()) > self.limits.bytes;
+        if full {
+            queue.closed = true;
+            queue.close = Some(StreamError::resource_constraint("the client does not read"));
+        } else {
+            queue.bytes = queue.bytes.saturating_add(parcel.xml.len());
+            queue.parcels.push_back(parcel);
+        }
+        wake(queue);
+        if full { Err(NotTaken::Full) } else { Ok(()) }
+    }
+
+    /// Tells the connection to end its stream with an error; the first one said counts.
+    pub fn close_with(&self, error: StreamError) {
+        let mut queue = lock(&self.queue);
+        queue.closed = true;
+        queue.close.get_or_insert(error);
+        wake(queue);
+    }
+
+    /// Waits for something to do. Only the connection's own task may poll.
+    pub fn poll_receive(&self, cx: &mut Context<'_>) -> Poll<Received> {
+        let mut queue = lock(&self.queue);
+        if let Some(received) = queue.take() {
+            return Poll::Ready(received);
+        }
+        match &mut queue.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            None => queue.waker = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+
+    /// What is there now, without waiting.
+    pub fn try_receive(&self) -> Option<Received> {
+        lock(&self.queue).take()
+    }
+
+    /// Refuses everything from now on and returns what was never written.
+    pub fn shut(&self) -> VecDeque<Parcel> {
+        let mut queue = lock(&self.queue);
+        queue.closed = true;
+        queue.waker = None;
+        std::mem::take(&mut queue.parcels)
+    }
+}
+
+impl Queue {
+    /// Parcels first: what was taken before the end came is written before the end.
+    fn take(&mut self) -> Option<Received> {
+        if !self.parcels.is_empty() {
+            self.bytes = 0;
+            return Some(Received::Parcels(std::mem::take(&mut self.parcels)));
+        }
+        self.close.take().map(Received::Close)
+    }
+}
+
+/// Wakes outside the lock, so that the woken task does not run into it.
+fn wake(mut queue: std::sync::MutexGuard<'_, Queue>) {
+    let waker = queue.waker.take();
+    drop(queue);
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}

@@ -1,0 +1,230 @@
+//! Who is online: the one map that connections share, and the session that others see.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, AtomicI16, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::inbox::{Inbox, InboxLimits, NotTaken, Parcel};
+use super::slots::Slots;
+use crate::jid::{BareJid, Jid};
+use crate::stanza::Presence;
+use crate::stream::StreamError;
+use crate::sync::lock;
+
+/// Enough that two cores seldom meet in one, few enough to be nothing on a small machine.
+const SHARDS: usize = 64;
+
+/// No availability: below every priority.
+const UNAVAILABLE: i16 = i16::MIN;
+
+/// A bound connection as the rest of the server sees it.
+#[derive(Debug)]
+pub struct Session {
+    id: u64,
+    jid: Jid,
+    account: BareJid,
+    inbox: Inbox,
+    priority: AtomicI16,
+    arriving: AtomicBool,
+    presence: Mutex<Option<Arc<Presence>>>,
+    slots: Slots,
+}
+
+impl Session {
+    /// A connected resource that has not sent presence yet.
+    pub fn new(jid: Jid, limits: InboxLimits) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Session {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            account: jid.bare(),
+            jid,
+            inbox: Inbox::new(limits),
+            priority: AtomicI16::new(UNAVAILABLE),
+            arriving: AtomicBool::new(false),
+            presence: Mutex::default(),
+            slots: Slots::default(),
+        }
+    }
+
+    /// Distinguishes sessions that had the same address one after the other.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The full address.
+    pub fn jid(&self) -> &Jid {
+        &self.jid
+    }
+
+    /// The account.
+    pub fn account(&self) -> &BareJid {
+        &self.account
+    }
+
+    /// The priority of the last available presence; nothing while unavailable.
+    pub fn priority(&self) -> Option<i8> {
+        i8::try_from(self.priority.load(Ordering::Acquire)).ok()
+    }
+
+    /// The last presence that was broadcast, while available.
+    pub fn presence(&self) -> Option<Arc<Presence>> {
+        lock(&self.presence).clone()
+    }
+
+    /// Sets what [`presence`](Self::presence) and [`priority`](Self::priority) return.
+    pub fn set_available(&self, presence: Arc<Presence>, priority: i8) {
+        *lock(&self.presence) = Some(presence);
+        if priority >= 0 && self.priority().is_none_or(|before| before < 0) {
+            self.arriving.store(true, Ordering::Release);
+        }
+        self.priority.store(i16::from(priority), Ordering::Release);
+    }
+
+    /// Forgets the presence; says whether there was one.
+    pub fn set_unavailable(&self) -> bool {
+        self.priority.store(UNAVAILABLE, Ordering::Release);
+        lock(&self.presence).take().is_some()
+    }
+
+    /// Whether it has become available, and what waits for the account may not have been handed
+    /// over: messages that come now have to queue behind that, for the account's lock.
+    pub(super) fn is_arriving(&self) -> bool {
+        self.arriving.load(Ordering::Acquire)
+    }
+
+    /// Everything that followed from its presence was handed over.
+    pub(super) fn set_arrived(&self) {
+        self.arriving.store(false, Ordering::Release);
+    }
+
+    /// Runs `action` if that is still the presence, which does not change meanwhile. It must be
+    /// short and must not ask this session for its presence.
+    pub(super) fn while_present<R>(
+        &self,
+        seen: &Arc<Presence>,
+        action: impl FnOnce() -> R,
+    ) -> Option<R> {
+        let presence = lock(&self.presence);
+        let same = presence.as_ref().is_some_and(|present| Arc::ptr_eq(present, seen));
+        same.then(action)
+    }
+
+    /// State of features.
+    pub fn slots(&self) -> &Slots {
+        &self.slots
+    }
+
+    /// Hands a stanza to the connection. Only the router does this.
+    ///
+    /// # Errors
+    /// The connection is gone, or does not read.
+    pub(crate) fn deliver(&self, parcel: Parcel) -> Result<(), NotTaken> {
+        self.inbox.push(parcel)
+    }
+
+    /// Ends the stream from outside.
+    pub fn close(&self, error: StreamError) {
+        self.inbox.close_with(error);
+    }
+
+    /// The receiving end, for the connection's own task.
+    pub(crate) fn inbox(&self) -> &Inbox {
+        &self.inbox
+    }
+}
+
+/// All sessions, by account.
+#[derive(Debug)]
+pub struct Sessions {
+    shards: Box<[Mutex<HashMap<BareJid, Vec<Arc<Session>>>>]>,
+    hasher: RandomState,
+}
+
+/// An account has as many sessions as it may have.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TooManySessions;
+
+impl Default for Sessions {
+    fn default() -> Self {
+        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
+        Sessions { shards, hasher: RandomState::new() }
+    }
+}
+
+impl Sessions {
+    /// Makes a session reachable. One of the same address leaves the map and is returned, to be
+    /// told of the conflict.
+    ///
+    /// # Errors
+    /// The account has `limit` other sessions already.
+    pub fn add(
+        &self,
+        session: Arc<Session>,
+        limit: usize,
+    ) -> Result<Option<Arc<Session>>, TooManySessions> {
+        let account = session.account.clone();
+        self.within(account.as_str(), |map| {
+            let sessions = map.entry(account.clone()).or_default();
+            let old = sessions.iter().position(|other| other.jid == session.jid);
+            if old.is_none() && sessions.len() >= limit {
+                return Err(TooManySessions);
+            }
+            let old = old.map(|index| sessions.swap_remove(index));
+            sessions.push(session);
+            Ok(old)
+        })
+    }
+
+    /// Takes a session out, unless another one has taken its place already.
+    pub fn remove(&self, session: &Session) {
+        self.within(session.account.as_str(), |map| {
+            if let Some(sessions) = map.get_mut(session.account.as_str()) {
+                sessions.retain(|other| other.id != session.id);
+                if sessions.is_empty() {
+                    map.remove(session.account.as_str());
+                }
+            }
+        });
+    }
+
+    /// Runs `action` on an account's sessions while nobody joins or leaves. It must be short and
+    /// must not come back to the map.
+    pub fn with<R>(&self, account: &str, action: impl FnOnce(&[Arc<Session>]) -> R) -> R {
+        self.within(account, |map| action(map.get(account).map_or(&[], Vec::as_slice)))
+    }
+
+    /// An account's sessions at this moment.
+    pub fn of(&self, account: &BareJid) -> Vec<Arc<Session>> {
+        self.with(account.as_str(), <[_]>::to_vec)
+    }
+
+    /// The session with that full address.
+    pub fn find(&self, jid: &Jid) -> Option<Arc<Session>> {
+        self.with(jid.bare_str(), |all| all.iter().find(|session| session.jid == *jid).cloned())
+    }
+
+    /// Every session, a shard at a time.
+    pub fn for_each(&self, mut action: impl FnMut(&Arc<Session>)) {
+        for shard in &self.shards {
+            lock(shard).values().flatten().for_each(&mut action);
+        }
+    }
+
+    /// How many sessions there are.
+    pub fn count(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).values().map(Vec::len).sum::<usize>()).sum()
+    }
+
+    fn within<R>(
+        &self,
+        account: &str,
+        action: impl FnOnce(&mut HashMap<BareJid, Vec<Arc<Session>>>) -> R,
+    ) -> R {
+        let index = (self.hasher.hash_one(account) % SHARDS as u64) as usize;
+        match self.shards.get(index) {
+            Some(shard) => action(&mut lock(shard)),
+            None => action(&mut HashMap::new()),
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Where a stanza goes by its address, RFC 6120 §10.3 to §10.5.
+
+use std::sync::Arc;
+
+use super::delivery::{deliver_iq, deliver_to_account, exists};
+use super::envelope::Envelope;
+use super::inbox::{Copies, Parcel, ParcelKind};
+use super::registry::Session;
+use crate::feature::{Ctx, Effects, Flow, Phase, PresenceRole, Reply, Scope, Side, Verdict};
+use crate::jid::Jid;
+use crate::ns;
+use crate::stanza::{
+    Condition, Iq, Message, Presence, PresenceKind, Stanza, StanzaError, error_answer,
+};
+use crate::xml::{Element, Parser};
+
+/// Takes a stanza from a client all the way.
+///
+/// What comes back is for the sender: the answer to a request, or an error.
+pub async fn route(cx: &Ctx, stanza: Stanza) -> Option<Element> {
+    // Kept for the error only: a stanza's children are not needed for it.
+    let head = Head::of(&stanza);
+    match dispatch(cx, stanza).await {
+        Ok(answer) => answer,
+        Err(error) => head.error(&error),
+    }
+}
+
+/// Delivers what a handler returned, in order.
+pub fn apply(effects: Effects) {
+    for envelope in effects.envelopes {
+        deliver(envelope);
+    }
+    drop(effects.guard);
+}
+
+/// Tells all features that a session is over. It must have left the registry.
+pub async fn end_session(cx: &Ctx, session: &Arc<Session>) {
+    for step in cx.server.features.session_ended_steps() {
+        apply(step(cx, Arc::clone(session)).await);
+    }
+}
+
+/// Tells all features which kept parcels the client of the context's session is known to have.
+pub async fn confirm(cx: &Ctx, numbers: Vec<u64>) {
+    for step in cx.server.features.delivered_steps() {
+        apply(step(cx, numbers.clone()).await);
+    }
+}
+
+/// Finds another way for what a connection took and never wrote: messages go back to the account
+/// unless they are still there, requests are answered with an error (RFC 6121 §8.5.3.2.3), the
+/// rest meant only that connection.
+pub async fn return_undelivered(cx: &Ctx, parcels: impl IntoIterator<Item = Parcel>) {
+    let lost = |parcel: &Parcel| {
+        parcel.kind != ParcelKind::Presence
+            && parcel.kept.is_none()
+            && parcel.copies.as_ref().is_none_or(Copies::lose)
+    };
+    for parcel in parcels.into_iter().filter(lost) {
+        // Our own serialization parses; if it did not, there would be nothing to give back.
+        let Ok(element) = Parser::within(ns::CLIENT).parse(&parcel.xml) else { continue };
+        if parcel.kind == ParcelKind::Message {
+            if let Some(message) = Message::from_element(element) {
+                redeliver(cx, message).await;
+            }
+        } else if let Some(answer) = error_answer(&element, &Condition::ServiceUnavailable.into()) {
+            answer_to(cx, &answer);
+        }
+    }
+}
+
+/// The addresses, id and type of a stanza: all that an error answer needs.
+struct Head(Element);
+
+impl Head {
+    fn of(stanza: &Stanza) -> Self {
+        Head(stanza.element().without_children())
+    }
+
+    fn error(&self, error: &StanzaError) -> Option<Element> {
+        error_answer(&self.0, error)
+    }
+}
+
+async fn dispatch(cx: &Ctx, stanza: Stanza) -> Result<Option<Element>, StanzaError> {
+    match guard(cx, Side::Sender, &stanza).await {
+        Verdict::Pass => {}
+        Verdict::Drop => return Ok(None),
+        Verdict::Reject(error) => return Err(error),
+    }
+    if let Some(to) = stanza.to()
+        && !cx.server.serves(to.domain())
+    {
+        // RFC 6120 §10.4: there is no way to another domain, and none is tried.
+        return Err(Condition::RemoteServerNotFound.into());
+    }
+    match stanza {
+        Stanza::Iq(iq) => route_iq(cx, iq).await,
+        Stanza::Message(message) => route_message(cx, message).await.map(|()| None),
+        Stanza::Presence(presence) => route_presence(cx, presence).await.map(|()| None),
+    }
+}
+
+/// Asks all guards of one side; for presence its handler does.
+pub(crate) async fn guard(cx: &Ctx, side: Side, stanza: &Stanza) -> Verdict {
+    for step in cx.server.features.guards(side) {
+        match step(cx, stanza).await {
+            Verdict::Pass => {}
+            verdict => return verdict,
+        }
+    }
+    Verdict::Pass
+}
+
+async fn route_iq(cx: &Ctx, iq: Iq) -> Result<Option<Element>, StanzaError> {
+    let scope = match &iq.to {
+        Some(to) if to.resource().is_some() && to.local().is_some() => {
+            return deliver_iq(cx, iq).await.map(|()| None);
+        }
+        // RFC 6120 §10.5.2: example.com/resource is the server itself, to be answered or not.
+        Some(to) if to.local().is_none() => Scope::Host,
+        to if cx.is_own(to.as_ref(), &iq.from) => Scope::Own,
+        _ => Scope::Account,
+    };
+    if !iq.kind.is_request() {
+        // An answer to a request of the server, such as a roster push; nobody waits for it.
+        return Ok(None);
+    }
+    match guard(cx, Side::Recipient, &Stanza::Iq(iq.clone())).await {
+        Verdict::Pass => {}
+        Verdict::Drop => return Ok(None),
+        Verdict::Reject(error) => return Err(error),
+    }
+    if scope == Scope::Account
+        && let Some(to) = &iq.to
+        && !exists(cx, to).await?
+    {
+        // RFC 6121 §8.5.1
+        return Err(Condition::ServiceUnavailable.into());
+    }
+    let features = &cx.server.features;
+    let handler = iq.payload().and_then(|payload| features.iq_handler(iq.kind, scope, payload));
+    // RFC 6120 §8.4, RFC 6121 §8.5.1 and §8.5.2.2.3: nobody understands it.
+    let handler = handler.ok_or(Condition::ServiceUnavailable)?;
+    let request = iq.element().without_children();
+    let reply = handler(cx, iq).await?;
+    Ok(conclude(cx, &request, reply))
+}
+
+/// Delivers an answer between what goes before and after it. It leaves while the guard is held, so
+/// that no later change of the account can overtake it: a roster must not follow a newer push.
+fn conclude(cx: &Ctx, request: &Element, reply: Reply) -> Option<Element> {
+    let answer = answer_iq(request, reply.payload);
+    let Effects { envelopes, guard } = reply.effects;
+    envelopes.into_iter().for_each(deliver);
+    let for_nobody = match &cx.session {
+        Some(session) => {
+            deliver(Envelope::new(Arc::clone(session), &answer, cx.server.clock.now()));
+            None
+        }
+        None => Some(answer),
+    };
+    reply.later.into_iter().for_each(deliver);
+    drop(guard);
+    for_nobody
+}
+
+fn answer_iq(request: &Element, payload: Option<Element>) -> Element {
+    let answer = Element::new(ns::CLIENT, "iq")
+        .with_attr_opt("from", request.attr("to"))
+        .with_attr_opt("to", request.attr("from"))
+        .with_attr_opt("id", request.attr("id"))
+        .with_attr("type", "result");
+    match payload {
+        Some(payload) => answer.with_child(payload),
+        None => answer,
+    }
+}
+
+async fn route_message(cx: &Ctx, message: Message) -> Result<(), StanzaError> {
+    let Some(mut message) = pass(cx, Side::Sender, Phase::Stamp, message).await? else {
+        return Ok(());
+    };
+    // RFC 6120 §10.3.1: no `to` means the own bare JID.
+    if message.to.is_none() {
+        let own = Jid::from(message.from.bare());
+        message.set_to(own);
+    }
+    deliver_to_account(cx, message).await
+}
+
+/// Runs a message through the steps of one phase.
+pub(super) async fn pass(
+    cx: &Ctx,
+    side: Side,
+    phase: Phase,
+    mut message: Message,
+) -> Result<Option<Message>, StanzaError> {
+    for step in cx.server.features.message_steps(side, phase) {
+        match step(cx, message).await? {
+            Flow::Next(next) => message = next,
+            Flow::Done => return Ok(None),
+        }
+    }
+    Ok(Some(message))
+}
+
+async fn route_presence(cx: &Ctx, presence: Presence) -> Result<(), StanzaError> {
+    let role = match (&presence.to, presence.kind) {
+        (None, PresenceKind::Available | PresenceKind::Unavailable) => PresenceRole::Broadcast,
+        // RFC 6121 §3: a subscription is asked of somebody; §4.3: so is a probe.
+        (None, _) => return Err(Condition::BadRequest.into()),
+        (Some(_), PresenceKind::Probe) => PresenceRole::Probe,
+        (Some(_), kind) if kind.is_subscription() => PresenceRole::Subscription,
+        (Some(_), _) => PresenceRole::Directed,
+    };
+    let Some(handler) = cx.server.features.presence_handler(role) else { return Ok(()) };
+    let done = handler(cx, presence).await.map(apply);
+    if let Some(session) = &cx.session {
+        session.set_arrived();
+    }
+    done
+}
+
+async fn redeliver(cx: &Ctx, message: Message) {
+    let head = Head(message.element().without_children());
+    // What was for one resource that is gone is for the account (RFC 6121 §8.5.3.2.1).
+    if let Err(error) = super::delivery::deliver_again(cx, message).await
+        && let Some(answer) = head.error(&error)
+    {
+        answer_to(cx, &answer);
+    }
+}
+
+/// Tells whoever sent something what became of it, if that session is still there.
+fn answer_to(cx: &Ctx, answer: &Element) {
+    let sender = answer.attr("to").and_then(|to| Jid::parse(to).ok());
+    if let Some(session) = sender.and_then(|to| cx.server.sessions.find(&to)) {
+        deliver(Envelope::new(session, answer, cx.server.clock.now()));
+    }
+}
+
+fn deliver(envelope: Envelope) {
+    // Pushes, presence and answers mean something to that connection only: if it is gone, so are
+    // they. A connection that does not read has been told to close.
+    envelope.deliver().unwrap_or_default();
+}

@@ -1,0 +1,73 @@
+//! The stream header, RFC 6120 §4.7.
+
+use super::StreamError;
+use crate::jid::{BareJid, Domain, Jid};
+use crate::ns;
+use crate::xml::{Header, Parser, escape_attr};
+
+/// What a client's stream header says.
+#[derive(Debug)]
+pub struct Opening {
+    /// The domain that the client wants, if it is one at all.
+    pub to: Option<Domain>,
+    /// The account that the client says it is (RFC 6120 §4.7.1).
+    pub from: Option<BareJid>,
+}
+
+/// Reads and judges a stream header; the parser knows its namespaces.
+pub(super) fn read(bytes: &[u8]) -> Result<(Opening, Parser), StreamError> {
+    let header = Header::parse(bytes)?;
+    check(&header)?;
+    let to = match header.to() {
+        None => None,
+        // RFC 6120 §4.9.3.6: a domain that cannot be one is not one of ours.
+        Some(text) => Some(Domain::parse(text).map_err(|_| unknown_host())?),
+    };
+    let from = match header.from() {
+        None => None,
+        Some(text) => {
+            let invalid = |_| StreamError::invalid_from("from is not a JID");
+            Some(Jid::parse(text).map_err(invalid)?.bare())
+        }
+    };
+    Ok((Opening { to, from }, header.parser()))
+}
+
+/// The refusal of a domain that is not served here.
+pub(super) fn unknown_host() -> StreamError {
+    StreamError::host_unknown("this server does not serve that domain")
+}
+
+/// Our header. The id is unique among the streams of this server (RFC 6120 §4.7.3).
+pub(super) fn write(output: &mut Vec<u8>, from: Option<&Domain>, id: &str) {
+    output.extend_from_slice(b"<?xml version='1.0'?><stream:stream xmlns='jabber:client' ");
+    output.extend_from_slice(b"xmlns:stream='http://etherx.jabber.org/streams' version='1.0' ");
+    output.extend_from_slice(b"xml:lang='en'");
+    if let Some(from) = from {
+        output.extend_from_slice(b" from='");
+        escape_attr(output, from.as_str());
+        output.push(b'\'');
+    }
+    output.extend_from_slice(b" id='");
+    escape_attr(output, id);
+    output.extend_from_slice(b"'>");
+}
+
+fn check(header: &Header) -> Result<(), StreamError> {
+    // RFC 6120 §4.8.1: the stream namespace; §4.8.2: the content namespace.
+    if header.root().ns() != ns::STREAMS {
+        return Err(StreamError::invalid_namespace("not the stream namespace"));
+    }
+    if header.root().name() != "stream" {
+        return Err(StreamError::bad_format("not a stream header"));
+    }
+    if header.default_ns() != ns::CLIENT {
+        return Err(StreamError::invalid_namespace("the content namespace is jabber:client"));
+    }
+    // RFC 6120 §4.7.5: a missing version is 0.9, which knows neither STARTTLS nor SASL.
+    let major = header.version().and_then(|version| version.split_once('.'));
+    match major.and_then(|(major, _)| major.parse::<u32>().ok()) {
+        Some(1..) => Ok(()),
+        _ => Err(StreamError::unsupported_version("version 1.0 is needed")),
+    }
+}

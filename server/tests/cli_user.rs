@@ -1,0 +1,203 @@
+//! `cloister user`: accounts, while the server runs and while it does not.
+
+use serde_json::Value;
+
+use crate::cli_process::{Process, Site, is_presence};
+use crate::kit::{Client, Cloister};
+
+/// Records of a tree.
+async fn records(site: &Site, tree: &str) -> u64 {
+    let checked = site.run(&["store", "check", "--json"]).await.json();
+    checked["records"][tree].as_u64().unwrap_or_else(|| panic!("{tree} in {checked}"))
+}
+
+async fn row(site: &Site, jid: &str) -> Option<Value> {
+    let list = site.run(&["user", "list", "--json"]).await.json();
+    list.as_array().unwrap().iter().find(|row| row["jid"] == jid).cloned()
+}
+
+/// A session that has its roster and is available.
+async fn online(site: &Site, server: &Process, name: &str) -> Client {
+    let client = site.login(server, name, "secret password").await;
+    client.iq_ok("get", None, "<query xmlns='jabber:iq:roster'/>").await;
+    client.send("<presence/>").await;
+    client.receive().await;
+    client
+}
+
+#[tokio::test]
+async fn an_account_is_added_while_the_server_is_down() {
+    let site = Site::new();
+    site.account("juliet@localhost", "secret password\nand more\n").await;
+    let server = site.serve().await;
+    site.login(&server, "juliet", "secret password").await;
+}
+
+#[tokio::test]
+async fn an_account_is_added_while_the_server_runs() {
+    let site = Site::new();
+    let server = site.serve().await;
+    site.account("juliet@localhost", "secret password").await;
+    site.login(&server, "juliet", "secret password").await;
+}
+
+#[tokio::test]
+async fn a_password_can_be_in_a_file_but_not_in_the_nix_store() {
+    let site = Site::new();
+    let file = site.path().join("password");
+    std::fs::write(&file, "secret password\n").unwrap();
+    let file = file.to_str().unwrap();
+    site.run(&["user", "add", "juliet@localhost", "--admin", "--password-file", file]).await.ok();
+    let row = row(&site, "juliet@localhost").await.unwrap();
+    assert_eq!(row["admin"], true);
+    let missing = ["user", "add", "romeo@localhost", "--password-file", "/nowhere"];
+    assert!(site.run(&missing).await.failed().contains("/nowhere"));
+}
+
+#[tokio::test]
+async fn a_password_that_is_made_up_is_printed_alone() {
+    let site = Site::new();
+    let server = site.serve().await;
+    let printed = site.run(&["user", "add", "juliet@localhost", "--generate"]).await.ok();
+    site.login(&server, "juliet", printed.strip_suffix('\n').unwrap()).await;
+}
+
+#[tokio::test]
+async fn without_a_terminal_there_is_nobody_to_ask() {
+    let site = Site::new();
+    let done = site.run(&["user", "add", "juliet@localhost"]).await;
+    assert_eq!(done.code, Some(2));
+    assert!(done.stderr.contains("--password-file"), "{done:?}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_an_account_is_refused_with_the_remedy() {
+    let site = Site::new();
+    let add = async |jid: &str, password: &str| {
+        let arguments = ["user", "add", jid, "--password-file", "-"];
+        site.run_with(&arguments, password).await.failed()
+    };
+    site.account("juliet@localhost", "secret password").await;
+    assert!(add("juliet@localhost", "secret password").await.contains("user passwd"));
+    assert!(add("romeo@localhost", "seven77").await.contains("choose a longer one"));
+    let complaint = add("romeo@montague.example", "secret password").await;
+    assert!(complaint.contains("it serves localhost"), "{complaint}");
+    assert!(row(&site, "romeo@localhost").await.is_none());
+}
+
+#[tokio::test]
+async fn the_list_shows_who_is_connected() {
+    let site = Site::new();
+    site.account("juliet@localhost", "secret password").await;
+    site.account("romeo@localhost", "secret password").await;
+    let server = site.serve().await;
+    let _balcony = site.login(&server, "juliet", "secret password").await;
+    let _chamber = site.login(&server, "juliet", "secret password").await;
+    let juliet = row(&site, "juliet@localhost").await.unwrap();
+    assert_eq!((&juliet["sessions"], &juliet["disabled"]), (&2.into(), &false.into()));
+    assert!(juliet["created"].as_str().unwrap().ends_with('Z'));
+    assert_eq!(row(&site, "romeo@localhost").await.unwrap()["sessions"], 0);
+    let table = site.run(&["user", "list", "localhost"]).await.ok();
+    assert!(table.lines().any(|line| line.starts_with("romeo@localhost ")), "{table}");
+    site.run(&["user", "list", "montague.example"]).await.failed();
+}
+
+#[tokio::test]
+async fn a_new_password_closes_sessions_and_ends_the_old_one() {
+    let site = Site::new();
+    site.account("juliet@localhost", "secret password").await;
+    let server = site.serve().await;
+    let juliet = site.login(&server, "juliet", "secret password").await;
+    let passwd = ["user", "passwd", "juliet@localhost", "--password-file", "-"];
+    let said = site.run_with(&passwd, "another password").await.ok();
+    assert!(said.contains("its session was closed"), "{said}");
+    assert_eq!(juliet.stream_error().await, "reset");
+    let refused = site.refused(&server, "juliet", "secret password").await;
+    assert_eq!(refused, "not-authorized");
+    site.login(&server, "juliet", "another password").await;
+}
+
+#[tokio::test]
+async fn a_disabled_account_is_closed_until_it_is_enabled() {
+    let site = Site::new();
+    site.account("juliet@localhost", "secret password").await;
+    let server = site.serve().await;
+    let juliet = site.login(&server, "juliet", "secret password").await;
+    site.run(&["user", "disable", "juliet@localhost"]).await.ok();
+    assert_eq!(juliet.stream_error().await, "not-authorized");
+    let refused = site.refused(&server, "juliet", "secret password").await;
+    assert_eq!(refused, "account-disabled");
+    assert_eq!(row(&site, "juliet@localhost").await.unwrap()["disabled"], true);
+    site.run(&["user", "enable", "juliet@localhost"]).await.ok();
+    site.login(&server, "juliet", "secret password").await;
+}
+
+#[tokio::test]
+async fn an_account_that_does_not_exist_can_be_neither_changed_nor_removed() {
+    let site = Site::new();
+    for command in ["disable", "enable", "remove"] {
+        let complaint = site.run(&["user", command, "nobody@localhost"]).await.failed();
+        assert!(complaint.contains("user list"), "{command}: {complaint}");
+    }
+    let passwd = ["user", "passwd", "nobody@localhost", "--generate"];
+    assert!(site.run(&passwd).await.failed().contains("user list"));
+}
+
+#[tokio::test]
+async fn removing_an_account_tells_its_contacts_and_leaves_no_record() {
+    let site = Site::new();
+    site.account("juliet@localhost", "secret password").await;
+    site.account("romeo@localhost", "secret password").await;
+    let server = site.serve().await;
+    let juliet = online(&site, &server, "juliet").await;
+    let romeo = online(&site, &server, "romeo").await;
+    for (from, to, kind) in [
+        (&romeo, &juliet, "subscribe"),
+        (&juliet, &romeo, "subscribed"),
+        (&juliet, &romeo, "subscribe"),
+        (&romeo, &juliet, "subscribed"),
+    ] {
+        from.send(format!("<presence to='{}' type='{kind}'/>", to.bare())).await;
+        from.fence().await;
+    }
+    let private = "<query xmlns='jabber:iq:private'><a xmlns='b:c'>d</a></query>";
+    juliet.iq_ok("set", None, private).await;
+    assert_eq!((records(&site, "accounts").await, records(&site, "private").await), (2, 1));
+    let roster = records(&site, "roster").await;
+
+    site.run(&["user", "remove", "juliet@localhost"]).await.ok();
+    let told = |stanza: &_| is_presence(stanza, "unsubscribed", "juliet@localhost");
+    romeo.receive_where("the end of his subscription", told).await;
+    assert_eq!((records(&site, "accounts").await, records(&site, "private").await), (1, 0));
+    assert!(records(&site, "roster").await < roster);
+    let refused = site.refused(&server, "juliet", "secret password").await;
+    assert_eq!(refused, "not-authorized");
+}
+
+#[tokio::test]
+async fn a_removal_outlives_a_crash() {
+    let site = Site::new();
+    site.account("juliet@localhost", "secret password").await;
+    let server = site.serve().await;
+    site.run(&["user", "remove", "juliet@localhost"]).await.ok();
+    server.kill().await;
+    assert!(row(&site, "juliet@localhost").await.is_none());
+}
+
+#[tokio::test]
+async fn an_account_is_removed_while_the_server_is_down() {
+    let site = Site::new();
+    site.account("juliet@localhost", "secret password").await;
+    site.run(&["user", "remove", "juliet@localhost"]).await.ok();
+    assert_eq!(records(&site, "accounts").await, 0);
+}
+
+#[tokio::test]
+async fn a_removal_that_was_interrupted_is_finished_at_the_next_start() {
+    let cloister = Cloister::start().await;
+    cloister.account("juliet", "secret password").await;
+    let juliet = cloister::jid::BareJid::parse("juliet@localhost").unwrap();
+    cloister.server().accounts.set_leaving(&juliet).await.unwrap();
+    let cloister = cloister.restart().await;
+    assert!(cloister.server().accounts.find(&juliet).await.unwrap().is_none());
+}

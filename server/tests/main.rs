@@ -1,0 +1,54 @@
+//! The wire tests: a real server, real sockets, one file for each specification.
+//!
+//! One binary, so that the server is linked once. Names are sentences, with the section that they
+//! prove. Nothing sleeps; see [`kit`].
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test that fails says so by panicking"
+)]
+
+#[allow(dead_code, reason = "not every part of the kit is needed at every time")]
+mod kit;
+
+mod cli_contract;
+mod cli_demo;
+mod cli_process;
+mod cli_serve;
+mod cli_socket;
+mod cli_user;
+mod documents;
+mod hostile_xml;
+mod layers;
+mod rfc_5802_scram;
+mod rfc_6120_bind;
+mod rfc_6120_sasl;
+mod rfc_6120_stanzas;
+mod rfc_6120_streams;
+mod rfc_6120_tls;
+mod rfc_6121_delivery;
+mod rfc_6121_presence;
+mod rfc_6121_roster;
+mod rfc_6121_subscription;
+mod tokio_xmpp;
+mod xep_0012_last_activity;
+mod xep_0030_disco;
+mod xep_0049_private_storage;
+mod xep_0054_vcard;
+mod xep_0092_version;
+mod xep_0115_caps;
+mod xep_0157_contact_addresses;
+mod xep_0160_offline;
+mod xep_0191_blocking;
+mod xep_0199_ping;
+mod xep_0202_time;
+mod xep_0334_hints;
+mod xep_0359_stanza_id;
+mod xep_0368_direct_tls;
+mod xep_0440_channel_binding;
+mod xep_0478_stream_limits;
