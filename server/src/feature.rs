@@ -219,8 +219,7 @@ where
 }
 
 type Boxed<A, R> = Box<dyn for<'a> Fn(&'a Ctx, A) -> StepFuture<'a, R> + Send + Sync>;
-type GuardStep =
-    Box<dyn for<'a> Fn(&'a Ctx, &'a Stanza) -> StepFuture<'a, Verdict> + Send + Sync>;
+type GuardStep = Box<dyn for<'a> Fn(&'a Ctx, &'a Stanza) -> StepFuture<'a, Verdict> + Send + Sync>;
 
 /// A handler of IQ requests.
 pub type IqHandler = Boxed<Iq, Result<Reply, StanzaError>>;
@@ -252,6 +251,9 @@ pub struct Identity {
 /// A form that extends disco#info of a host, XEP-0128.
 pub type InfoForm = fn(&Server, &Domain) -> Option<Element>;
 
+/// Handlers of one kind of request, by the payload's namespace and then its name.
+type IqTable = HashMap<&'static str, Vec<(&'static str, IqHandler)>>;
+
 /// Everything that features declared, by where it is looked up.
 #[derive(Default)]
 pub struct Registry {
@@ -260,7 +262,7 @@ pub struct Registry {
     identities: Vec<(Scope, Identity)>,
     forms: Vec<InfoForm>,
     stream_features: Vec<(StreamPhase, StreamFeature)>,
-    iq: HashMap<(IqKind, Scope), HashMap<&'static str, Vec<(&'static str, IqHandler)>>>,
+    iq: HashMap<(IqKind, Scope), IqTable>,
     guards: Vec<(Side, GuardStep)>,
     message: Vec<(Side, Phase, MessageStep)>,
     presence: HashMap<PresenceRole, PresenceHandler>,
@@ -300,8 +302,13 @@ impl Registry {
     }
 
     /// Answers IQ requests whose payload has that namespace and name.
-    pub fn iq<F>(&mut self, kind: IqKind, scopes: &[Scope], name: (&'static str, &'static str), f: F)
-    where
+    pub fn iq<F>(
+        &mut self,
+        kind: IqKind,
+        scopes: &[Scope],
+        name: (&'static str, &'static str),
+        f: F,
+    ) where
         F: for<'a> Step<'a, Iq, Result<Reply, StanzaError>> + Clone,
     {
         for scope in scopes {
@@ -309,7 +316,10 @@ impl Registry {
             let handler: IqHandler = Box::new(move |cx, iq| Box::pin(f.call(cx, iq)));
             let (ns, name) = name;
             let names = self.iq.entry((kind, *scope)).or_default().entry(ns).or_default();
-            assert!(names.iter().all(|(other, _)| *other != name), "two features answer {ns} {name}");
+            assert!(
+                names.iter().all(|(other, _)| *other != name),
+                "two features answer {ns} {name}"
+            );
             names.push((name, handler));
         }
     }
@@ -327,7 +337,11 @@ impl Registry {
     where
         F: for<'a> Step<'a, Message, Result<Flow, StanzaError>>,
     {
-        self.message.push((side, phase, Box::new(move |cx, message| Box::pin(f.call(cx, message)))));
+        self.message.push((
+            side,
+            phase,
+            Box::new(move |cx, message| Box::pin(f.call(cx, message))),
+        ));
     }
 
     /// Handles presence of that role.

@@ -102,9 +102,7 @@ impl Jid {
 
     /// The domainpart.
     pub fn domain(&self) -> &str {
-        self.text
-            .get(self.domain.into()..self.end.into())
-            .unwrap_or_default()
+        self.text.get(self.domain.into()..self.end.into()).unwrap_or_default()
     }
 
     /// The resourcepart, if there is one.
@@ -152,11 +150,7 @@ impl Jid {
         } else {
             join(length, local.as_deref(), &domain, resource.as_deref())
         };
-        Self {
-            text,
-            domain: offset(start),
-            end: offset(end),
-        }
+        Self { text, domain: offset(start), end: offset(end) }
     }
 }
 
@@ -173,8 +167,7 @@ fn offset(at: usize) -> u16 {
 }
 
 fn cut(text: &str, at: char) -> (&str, Option<&str>) {
-    text.split_once(at)
-        .map_or((text, None), |(head, tail)| (head, Some(tail)))
+    text.split_once(at).map_or((text, None), |(head, tail)| (head, Some(tail)))
 }
 
 fn join(length: usize, local: Option<&str>, domain: &str, resource: Option<&str>) -> Arc<str> {

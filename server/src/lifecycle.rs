@@ -20,7 +20,7 @@ use crate::features;
 use crate::net::tls::{CertificateError, CertificateFiles, Certificates, MinimumVersion};
 use crate::net::{Listener, Slots};
 use crate::server::Server;
-use crate::store::{Catalog, Options, Store, StoreError};
+use crate::store::{Catalog, Disk, Options, Store, StoreError};
 use crate::stream::StreamError;
 use crate::task::{Task, Tasks};
 
@@ -83,12 +83,22 @@ pub async fn assemble(
     certificates: Certificates,
     clock: Clock,
 ) -> Result<(Arc<Server>, watch::Receiver<Option<StoreError>>), StartError> {
+    assemble_on(Disk::default(), config, certificates, clock).await
+}
+
+async fn assemble_on(
+    disk: Disk,
+    config: Config,
+    certificates: Certificates,
+    clock: Clock,
+) -> Result<(Arc<Server>, watch::Receiver<Option<StoreError>>), StartError> {
     let features = features::all();
     let (fatal, watch_fatal) = watch::channel(None);
     create_private(&config.data_dir)?;
     let mut options = Options::new(config.data_dir.join("core"));
     options.cache_bytes = config.store.cache.as_u64();
     options.reserve_bytes = config.store.reserve.as_u64();
+    options.disk = disk;
     options.on_fatal = Arc::new(move |error| {
         fatal.send_replace(Some(error.clone()));
     });
@@ -104,8 +114,17 @@ pub async fn assemble(
 /// # Errors
 /// [`StartError`]; nothing listens then.
 pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
+    start_on(Disk::default(), config, clock).await
+}
+
+/// Starts a server that asks this disk how much space is left: for tests, whose disk is full when
+/// they say so.
+///
+/// # Errors
+/// [`StartError`]; nothing listens then.
+pub async fn start_on(disk: Disk, config: Config, clock: Clock) -> Result<Running, StartError> {
     let certificates = load_certificates(&config)?;
-    let (server, fatal) = assemble(config, certificates, clock).await?;
+    let (server, fatal) = assemble_on(disk, config, certificates, clock).await?;
     admin::resume_removals(&server).await?;
     let config = server.config();
     let slots = Slots::new(config.limits.connections, config.limits.connections_per_address);

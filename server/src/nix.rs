@@ -41,10 +41,7 @@ impl StorePath {
         let (hash, name) = base.split_at_checked(HASH_CHARS)?;
         let name = name.strip_prefix('-')?;
         let valid = hash.chars().all(|c| BASE32.contains(c)) && is_name(name);
-        valid.then(|| Self {
-            hash: hash.to_owned(),
-            name: name.to_owned(),
-        })
+        valid.then(|| Self { hash: hash.to_owned(), name: name.to_owned() })
     }
 }
 
@@ -97,12 +94,7 @@ mod tests {
 
     #[test]
     fn what_only_looks_like_the_store_is_not_in_it() {
-        for path in [
-            "/nix/storehouse/key",
-            "/nix",
-            "/home/nix/store/key",
-            "nix/store/key",
-        ] {
+        for path in ["/nix/storehouse/key", "/nix", "/home/nix/store/key", "nix/store/key"] {
             assert!(!in_nix_store(Path::new(path)), "{path}");
             assert_eq!(store_path(Path::new(path)), None, "{path}");
         }

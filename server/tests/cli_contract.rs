@@ -74,7 +74,9 @@ async fn check_config_says_ok_to_what_is_right() {
 
 #[tokio::test]
 async fn check_config_prints_every_mistake_with_its_line() {
-    let site = Site::with("[limits]\nstanza_byte = \"1 MiB\"\nroster_items = 1\n[tls]\nmin_version = \"1.1\"");
+    let site = Site::with(
+        "[limits]\nstanza_byte = \"1 MiB\"\nroster_items = 1\n[tls]\nmin_version = \"1.1\"",
+    );
     let path = site.config().display().to_string();
     let complaint = run(&["check-config", &path]).await.failed();
     let text = std::fs::read_to_string(site.config()).unwrap();

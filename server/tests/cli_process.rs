@@ -355,4 +355,3 @@ pub fn is_presence(stanza: &Element, kind: &str, from: &str) -> bool {
         && stanza.attr("type") == Some(kind)
         && stanza.attr("from") == Some(from)
 }
-

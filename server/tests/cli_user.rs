@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::cli_process::{Process, Site, is_presence};
-use crate::kit::{Client, Cloister};
+use crate::kit::{Client, Cloister, Hash, RawClient, Scram};
 
 /// Records of a tree.
 async fn records(site: &Site, tree: &str) -> u64 {
@@ -115,6 +115,23 @@ async fn a_new_password_closes_sessions_and_ends_the_old_one() {
     let refused = site.refused(&server, "juliet", "secret password").await;
     assert_eq!(refused, "not-authorized");
     site.login(&server, "juliet", "another password").await;
+}
+
+#[tokio::test]
+async fn a_login_that_was_under_way_does_not_outlive_its_password() {
+    let site = Site::new();
+    site.account("juliet@localhost", "secret password").await;
+    let server = site.serve().await;
+    let clear = RawClient::connect(server.starttls()).await;
+    let mut raw = clear.starttls(site.authority().client(), "localhost").await.unwrap();
+    raw.open("localhost").await;
+    let binding = raw.exporter();
+    let scram = Scram::bound(Hash::Sha256, "juliet", "secret password", "tls-exporter", binding);
+    raw.scram(&scram).await.unwrap();
+    raw.open("localhost").await;
+    site.run(&["user", "passwd", "juliet@localhost", "--generate"]).await.ok();
+    raw.bind(None).await.unwrap();
+    assert_eq!(raw.error().await, "reset");
 }
 
 #[tokio::test]

@@ -303,7 +303,7 @@ async fn s4_6_3_a_quiet_client_is_asked_whether_it_is_there() {
 
 #[tokio::test]
 async fn s4_6_3_a_client_that_answers_stays() {
-    let cloister = Cloister::with("[timeouts]\nidle = '30s'").await;
+    let cloister = Cloister::with("[timeouts]\nidle = '30s'\nping = '5s'").await;
     let juliet = cloister.login("juliet", "balcony").await;
     juliet.fence().await;
     for _ in 0..3 {

@@ -162,7 +162,8 @@ async fn s8_5_3_1_seeing_the_other_is_not_being_seen() {
     romeo.send("<presence to='juliet@localhost' type='subscribe'/>").await;
     juliet.receive().await;
     juliet.send("<presence to='romeo@localhost' type='subscribed'/>").await;
-    (juliet.drain().await, romeo.drain().await);
+    juliet.drain().await;
+    romeo.drain().await;
     let ping = "<ping xmlns='urn:xmpp:ping'/>";
     let error = juliet.iq_error("get", Some(romeo.jid()), ping).await;
     assert_eq!(error, "service-unavailable");

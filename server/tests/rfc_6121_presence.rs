@@ -94,7 +94,8 @@ async fn s11_presence_does_not_leak_to_those_who_are_not_subscribed() {
     romeo.send("<presence to='juliet@localhost' type='subscribe'/>").await;
     let item = "<query xmlns='jabber:iq:roster'><item jid='romeo@localhost'/></query>";
     juliet.iq_ok("set", None, item).await;
-    (juliet.drain().await, romeo.drain().await);
+    juliet.drain().await;
+    romeo.drain().await;
     juliet.send(AWAY).await;
     juliet.send("<presence type='unavailable'/>").await;
     juliet.send("<presence/>").await;
@@ -111,7 +112,8 @@ async fn s4_2_2_a_one_way_subscription_shows_one_of_the_two() {
     romeo.send("<presence to='juliet@localhost' type='subscribe'/>").await;
     romeo.fence().await;
     juliet.send("<presence to='romeo@localhost' type='subscribed'/>").await;
-    (juliet.drain().await, romeo.drain().await);
+    juliet.drain().await;
+    romeo.drain().await;
     romeo.send(AWAY).await;
     juliet.expect_silence().await;
     romeo.drain().await;
@@ -163,7 +165,9 @@ async fn s4_5_2_the_end_of_a_connection_is_broadcast() {
     let cloister = Cloister::start().await;
     let (juliet, romeo) = friends(&cloister).await;
     let other = cloister.online("juliet", "balcony").await;
-    (juliet.drain().await, romeo.drain().await, other.drain().await);
+    juliet.drain().await;
+    romeo.drain().await;
+    other.drain().await;
     let (closed, lost) = (juliet.jid().to_owned(), other.jid().to_owned());
     juliet.close().await;
     presence(&romeo, GONE, &closed).await;
@@ -292,7 +296,8 @@ async fn s4_6_1_who_is_gone_is_not_told_when_the_other_goes() {
     juliet.fence().await;
     romeo.send("<presence to='juliet@localhost'/>").await;
     romeo.send("<presence to='juliet@localhost' type='unavailable'/>").await;
-    (juliet.drain().await, romeo.drain().await);
+    juliet.drain().await;
+    romeo.drain().await;
     juliet.close().await;
     romeo.expect_silence().await;
 }
@@ -386,7 +391,8 @@ async fn s4_6_6_who_got_directed_presence_may_ask_whether_it_still_holds() {
     let juliet = cloister.online("juliet", "balcony").await;
     let romeo = cloister.online("romeo", "orchard").await;
     let other = cloister.online("romeo", "orchard").await;
-    (romeo.drain().await, other.drain().await);
+    romeo.drain().await;
+    other.drain().await;
     romeo.send("<presence to='juliet@localhost'><show>away</show></presence>").await;
     presence(&juliet, None, romeo.jid()).await;
     juliet.send(format!("<presence to='{}' type='probe'/>", romeo.jid())).await;

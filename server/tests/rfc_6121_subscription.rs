@@ -67,7 +67,8 @@ async fn one_way(cloister: &Cloister) -> (Client, Client) {
     let romeo = cloister.online("romeo", "orchard").await;
     say(&romeo, "subscribe", &juliet).await;
     say(&juliet, "subscribed", &romeo).await;
-    (juliet.drain().await, romeo.drain().await);
+    juliet.drain().await;
+    romeo.drain().await;
     (juliet, romeo)
 }
 
@@ -185,7 +186,8 @@ async fn s3_1_5_an_approval_is_told_then_pushed_then_presence_follows() {
     let romeo = cloister.online("romeo", "orchard").await;
     juliet.send("<presence id='p1'><show>away</show></presence>").await;
     say(&romeo, "subscribe", &juliet).await;
-    (juliet.drain().await, romeo.drain().await);
+    juliet.drain().await;
+    romeo.drain().await;
     say(&juliet, "subscribed", &romeo).await;
     assert_eq!(pushed_state(&juliet, &romeo).await, is("from"));
     assert_eq!(presence(&romeo).await, from("subscribed", juliet.bare()));
@@ -226,7 +228,8 @@ async fn s3_2_a_denial_tells_nothing_of_resources() {
     let juliet = cloister.online("juliet", "balcony").await;
     let romeo = cloister.online("romeo", "orchard").await;
     say(&romeo, "subscribe", &juliet).await;
-    (juliet.drain().await, romeo.drain().await);
+    juliet.drain().await;
+    romeo.drain().await;
     say(&juliet, "unsubscribed", &romeo).await;
     assert_eq!(presence(&romeo).await, from("unsubscribed", juliet.bare()));
     assert_eq!(pushed_state(&romeo, &juliet).await, is("none"));
@@ -412,7 +415,8 @@ async fn the_two_rosters_agree_whatever_both_do_at_the_same_time() {
             juliet.send(format!("<presence to='{}' type='{kind}'/>", romeo.bare())).await;
             romeo.send(format!("<presence to='{}' type='{kind}'/>", juliet.bare())).await;
         }
-        (juliet.drain().await, romeo.drain().await);
+        juliet.drain().await;
+        romeo.drain().await;
         let (hers, his) = (roster(&juliet).await, roster(&romeo).await);
         let seen = |items: &[(String, bool, bool)]| {
             let subscription = items.first().map_or("none", |item| item.0.as_str()).to_owned();
@@ -451,4 +455,39 @@ async fn remove(cloister: &Cloister, account: &str) {
     for step in server.features.account_removed_steps() {
         cloister::router::apply(step(&cx, account.clone()).await.unwrap());
     }
+}
+
+async fn block(juliet: &Client, action: &str, jid: &str) {
+    let item = format!("<{action} xmlns='urn:xmpp:blocking'><item jid='{jid}'/></{action}>");
+    juliet.iq_ok("set", None, &item).await;
+}
+
+#[tokio::test]
+async fn a_request_of_somebody_who_is_blocked_is_not_kept() {
+    let cloister = Cloister::start().await;
+    let juliet = cloister.online("juliet", "balcony").await;
+    let romeo = cloister.online("romeo", "orchard").await;
+    block(&juliet, "block", romeo.bare()).await;
+    say(&romeo, "subscribe", &juliet).await;
+    romeo.drain().await;
+    block(&juliet, "unblock", romeo.bare()).await;
+    juliet.send("<presence type='unavailable'/><presence/>").await;
+    for stanza in juliet.drain().await {
+        assert_ne!(stanza.attr("type"), Some("subscribe"));
+    }
+    say(&juliet, "subscribed", &romeo).await;
+    assert_eq!(pushed_state(&juliet, &romeo).await, approved("none"));
+    romeo.expect_silence().await;
+}
+
+#[tokio::test]
+async fn the_two_rosters_agree_when_one_has_blocked_the_other() {
+    let cloister = Cloister::start().await;
+    let (juliet, romeo) = friends(&cloister).await;
+    block(&juliet, "block", romeo.bare()).await;
+    say(&romeo, "unsubscribe", &juliet).await;
+    let came = juliet.drain().await;
+    assert!(!came.iter().any(|stanza| stanza.attr("from") == Some(romeo.bare())));
+    assert_eq!(roster(&juliet).await, [is("to")]);
+    assert_eq!(roster(&romeo).await, [is("from")]);
 }

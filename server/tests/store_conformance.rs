@@ -1,10 +1,5 @@
 //! What every engine must keep, as one suite that runs on each of them.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::{
     future::Future,
@@ -68,11 +63,7 @@ struct Memory;
 
 impl Place for Sled {
     fn options(dir: &TempDir) -> Options {
-        Options {
-            cache_bytes: 4 << 20,
-            reserve_bytes: 0,
-            ..Options::new(dir.path().join("core"))
-        }
+        Options { cache_bytes: 4 << 20, reserve_bytes: 0, ..Options::new(dir.path().join("core")) }
     }
 }
 
@@ -141,7 +132,12 @@ claims! {
     a_closed_store_says_so
 }
 
-async fn put<V: cloister::store::Value>(store: &Store, tree: &Tree<String, V>, key: &str, value: V) {
+async fn put<V: cloister::store::Value>(
+    store: &Store,
+    tree: &Tree<String, V>,
+    key: &str,
+    value: V,
+) {
     let mut batch = Batch::new();
     batch.put(tree, key, &value);
     store.commit(batch).await.unwrap();
@@ -183,21 +179,14 @@ async fn names(
 async fn numbers(store: &Store, count: u64) {
     let mut batch = Batch::new();
     for number in 0..count {
-        batch.put(
-            &OFFLINE,
-            &("a.example", "alice", number),
-            &format!("<m n='{number}'/>"),
-        );
+        batch.put(&OFFLINE, &("a.example", "alice", number), &format!("<m n='{number}'/>"));
     }
     store.commit(batch).await.unwrap();
 }
 
 async fn what_was_never_written_is_absent<P: Place>() {
     let (_dir, store) = fresh::<P>().await;
-    assert_eq!(
-        store.get(&ACCOUNTS, &("a.example", "alice")).await,
-        Ok(None)
-    );
+    assert_eq!(store.get(&ACCOUNTS, &("a.example", "alice")).await, Ok(None));
 }
 
 async fn what_was_committed_is_read_back<P: Place>() {
@@ -209,14 +198,13 @@ async fn what_was_committed_is_read_back<P: Place>() {
 async fn a_batch_spans_trees<P: Place>() {
     let (_dir, store) = fresh::<P>().await;
     let mut batch = Batch::new();
-    batch
-        .put(&ACCOUNTS, &("a.example", "alice"), &Count(1))
-        .put(&INDEX, &("a.example", 7_u64), &());
-    store.commit(batch).await.unwrap();
-    assert_eq!(
-        store.get(&ACCOUNTS, &("a.example", "alice")).await,
-        Ok(Some(Count(1)))
+    batch.put(&ACCOUNTS, &("a.example", "alice"), &Count(1)).put(
+        &INDEX,
+        &("a.example", 7_u64),
+        &(),
     );
+    store.commit(batch).await.unwrap();
+    assert_eq!(store.get(&ACCOUNTS, &("a.example", "alice")).await, Ok(Some(Count(1))));
     assert_eq!(store.get(&INDEX, &("a.example", 7_u64)).await, Ok(Some(())));
 }
 
@@ -233,11 +221,7 @@ async fn a_failed_precondition_writes_nothing<P: Place>() {
     ] {
         let mut batch = Batch::new();
         batch.expect(&NEXT, key, expect).put(&NEXT, "written", &one);
-        assert_eq!(
-            store.commit(batch).await,
-            Err(StoreError::Conflict),
-            "{key} {expect:?}"
-        );
+        assert_eq!(store.commit(batch).await, Err(StoreError::Conflict), "{key} {expect:?}");
     }
     assert_eq!(store.get(&NEXT, "written").await, Ok(None));
 }
@@ -245,18 +229,14 @@ async fn a_failed_precondition_writes_nothing<P: Place>() {
 async fn preconditions_are_checked_against_the_state_before_the_batch<P: Place>() {
     let (_dir, store) = fresh::<P>().await;
     let mut batch = Batch::new();
-    batch
-        .put(&NEXT, "k", &"v".into())
-        .expect(&NEXT, "k", Expect::Absent);
+    batch.put(&NEXT, "k", &"v".into()).expect(&NEXT, "k", Expect::Absent);
     assert_eq!(store.commit(batch).await, Ok(()));
 }
 
 async fn the_last_operation_on_a_key_wins<P: Place>() {
     let (_dir, store) = fresh::<P>().await;
     let mut batch = Batch::new();
-    batch
-        .put(&NEXT, "kept", &"1".into())
-        .put(&NEXT, "kept", &"2".into());
+    batch.put(&NEXT, "kept", &"1".into()).put(&NEXT, "kept", &"2".into());
     batch.put(&NEXT, "gone", &"1".into()).delete(&NEXT, "gone");
     store.commit(batch).await.unwrap();
     assert_eq!(store.get(&NEXT, "kept").await, Ok(Some("2".into())));
@@ -270,10 +250,7 @@ async fn a_range_is_removed_with_what_the_batch_put_there_before<P: Place>() {
     batch.put(&OFFLINE, &("a.example", "alice", 9000_u64), &"x".into());
     batch.delete_range(&OFFLINE, &Range::prefix(&("a.example", "alice")));
     store.commit(batch).await.unwrap();
-    let rows = store
-        .scan(&OFFLINE, &Range::all(), Page::first(10))
-        .await
-        .unwrap();
+    let rows = store.scan(&OFFLINE, &Range::all(), Page::first(10)).await.unwrap();
     assert_eq!(rows.rows, []);
 }
 
@@ -284,23 +261,14 @@ async fn a_range_removed_in_a_batch_leaves_what_the_batch_puts_there_later<P: Pl
     batch.delete_range(&OFFLINE, &Range::prefix("a.example"));
     batch.put(&OFFLINE, &("a.example", "alice", 1_u64), &"new".into());
     store.commit(batch).await.unwrap();
-    let rows = store
-        .scan(&OFFLINE, &Range::all(), Page::first(10))
-        .await
-        .unwrap();
-    assert_eq!(
-        rows.rows,
-        [(("a.example".into(), "alice".into(), 1), "new".to_owned())]
-    );
+    let rows = store.scan(&OFFLINE, &Range::all(), Page::first(10)).await.unwrap();
+    assert_eq!(rows.rows, [(("a.example".into(), "alice".into(), 1), "new".to_owned())]);
 }
 
 async fn a_prefix_selects_one_user_of_one_domain<P: Place>() {
     let (_dir, store) = fresh::<P>().await;
     contacts(&store).await;
-    assert_eq!(
-        names(&store, Range::prefix(&("a.example", "alice"))).await,
-        "bc"
-    );
+    assert_eq!(names(&store, Range::prefix(&("a.example", "alice"))).await, "bc");
 }
 
 async fn a_prefix_selects_one_domain<P: Place>() {
@@ -319,15 +287,9 @@ async fn a_whole_tree_ends_where_the_next_begins<P: Place>() {
 async fn a_range_between_two_numbers_excludes_its_end<P: Place>() {
     let (_dir, store) = fresh::<P>().await;
     numbers(&store, 10).await;
-    let range = Range::between(
-        &("a.example", "alice", 3_u64),
-        &("a.example", "alice", 6_u64),
-    );
+    let range = Range::between(&("a.example", "alice", 3_u64), &("a.example", "alice", 6_u64));
     let rows = store.scan(&OFFLINE, &range, Page::first(10)).await.unwrap();
-    assert_eq!(
-        rows.into_iter().map(|(key, _)| key.2).collect::<Vec<_>>(),
-        [3, 4, 5]
-    );
+    assert_eq!(rows.into_iter().map(|(key, _)| key.2).collect::<Vec<_>>(), [3, 4, 5]);
 }
 
 async fn walk(
@@ -350,10 +312,7 @@ async fn pages_follow_each_other_without_gaps<P: Place>() {
     let (_dir, store) = fresh::<P>().await;
     numbers(&store, 107).await;
     for limit in [7, 50] {
-        assert_eq!(
-            walk(&store, Page::first(limit)).await,
-            (0..107).collect::<Vec<_>>()
-        );
+        assert_eq!(walk(&store, Page::first(limit)).await, (0..107).collect::<Vec<_>>());
     }
 }
 
@@ -361,37 +320,25 @@ async fn pages_run_backwards_too<P: Place>() {
     let (_dir, store) = fresh::<P>().await;
     numbers(&store, 107).await;
     for limit in [7, 50] {
-        assert_eq!(
-            walk(&store, Page::last(limit)).await,
-            (0..107).rev().collect::<Vec<_>>()
-        );
+        assert_eq!(walk(&store, Page::last(limit)).await, (0..107).rev().collect::<Vec<_>>());
     }
 }
 
 async fn an_empty_page_is_empty<P: Place>() {
     let (_dir, store) = fresh::<P>().await;
     numbers(&store, 3).await;
-    let rows = store
-        .scan(&OFFLINE, &Range::all(), Page::first(0))
-        .await
-        .unwrap();
+    let rows = store.scan(&OFFLINE, &Range::all(), Page::first(0)).await.unwrap();
     assert_eq!((rows.rows.len(), rows.more), (0, false));
 }
 
 async fn stanza_text_is_stored_raw_behind_its_header<P: Place>() {
     let (_dir, store) = fresh::<P>().await;
-    let stanza = Headed {
-        header: Count(3),
-        text: "<body>\n\"&amp;\"</body>".to_owned(),
-    };
+    let stanza = Headed { header: Count(3), text: "<body>\n\"&amp;\"</body>".to_owned() };
     let mut batch = Batch::new();
     batch.put(&STANZAS, &1_u64, &stanza);
     store.commit(batch).await.unwrap();
     assert_eq!(store.get(&STANZAS, &1_u64).await, Ok(Some(stanza.clone())));
-    let raw = store
-        .records(&STANZAS.info(1, "").whole(), None)
-        .await
-        .unwrap();
+    let raw = store.records(&STANZAS.info(1, "").whole(), None).await.unwrap();
     assert!(raw.rows[0].1.ends_with(stanza.text.as_bytes()));
 }
 
@@ -445,10 +392,7 @@ async fn a_scan_puts_large_values_together<P: Place>() {
     put(&store, &BLOBS, "a", big(100_000, 1)).await;
     put(&store, &BLOBS, "b", big(5, 2)).await;
     for limit in [4, 400] {
-        let rows = store
-            .scan(&BLOBS, &Range::all(), Page::first(limit))
-            .await
-            .unwrap();
+        let rows = store.scan(&BLOBS, &Range::all(), Page::first(limit)).await.unwrap();
         assert!(rows.rows == [("a".into(), big(100_000, 1)), ("b".into(), big(5, 2))]);
     }
 }
@@ -458,9 +402,7 @@ async fn a_large_value_is_a_precondition_too<P: Place>() {
     put(&store, &BLOBS, "k", big(300_000, 0)).await;
     let attempt = async |value: Bytes| {
         let mut batch = Batch::new();
-        batch
-            .expect(&BLOBS, "k", Expect::Equals(&value))
-            .delete(&BLOBS, "other");
+        batch.expect(&BLOBS, "k", Expect::Equals(&value)).delete(&BLOBS, "other");
         store.commit(batch).await
     };
     assert_eq!(attempt(big(300_000, 1)).await, Err(StoreError::Conflict));
@@ -471,20 +413,14 @@ async fn a_value_above_the_limit_is_refused<P: Place>() {
     let (_dir, store) = fresh::<P>().await;
     let mut batch = Batch::new();
     batch.put(&BLOBS, "k", &big(VALUE_MAX, 0));
-    assert!(matches!(
-        store.commit(batch).await,
-        Err(StoreError::TooLarge { what: "value", .. })
-    ));
+    assert!(matches!(store.commit(batch).await, Err(StoreError::TooLarge { what: "value", .. })));
 }
 
 async fn a_key_above_the_limit_is_refused<P: Place>() {
     let (_dir, store) = fresh::<P>().await;
     let mut batch = Batch::new();
     batch.put(&NEXT, &"k".repeat(KEY_MAX), &"v".into());
-    assert!(matches!(
-        store.commit(batch).await,
-        Err(StoreError::TooLarge { what: "key", .. })
-    ));
+    assert!(matches!(store.commit(batch).await, Err(StoreError::TooLarge { what: "key", .. })));
 }
 
 async fn a_batch_above_the_limit_is_refused<P: Place>() {
@@ -493,10 +429,7 @@ async fn a_batch_above_the_limit_is_refused<P: Place>() {
     for number in 0..20 {
         batch.put(&BLOBS, &number.to_string(), &big(COMMIT_MAX / 20, 0));
     }
-    assert!(matches!(
-        store.commit(batch).await,
-        Err(StoreError::TooLarge { what: "batch", .. })
-    ));
+    assert!(matches!(store.commit(batch).await, Err(StoreError::TooLarge { what: "batch", .. })));
     assert_eq!(store.get(&BLOBS, "0").await, Ok(None));
 }
 
@@ -521,10 +454,7 @@ async fn a_range_that_does_not_fit_into_one_commit_is_refused_and_kept<P: Place>
     crowd(&store, "alice").await;
     let mut batch = Batch::new();
     batch.delete_range(&ROSTER, &Range::all());
-    assert!(matches!(
-        store.commit(batch).await,
-        Err(StoreError::TooLarge { what: "batch", .. })
-    ));
+    assert!(matches!(store.commit(batch).await, Err(StoreError::TooLarge { what: "batch", .. })));
     assert_eq!(store.check(|_| {}).await.unwrap().records["roster"], 2000);
 }
 
@@ -544,18 +474,10 @@ async fn one_failed_batch_does_not_fail_its_neighbours<P: Place>() {
         })
         .collect();
     for (number, task) in tasks.into_iter().enumerate() {
-        let expected = if number % 3 == 0 {
-            Err(StoreError::Conflict)
-        } else {
-            Ok(())
-        };
+        let expected = if number % 3 == 0 { Err(StoreError::Conflict) } else { Ok(()) };
         assert_eq!(task.await.unwrap(), expected);
         assert_eq!(
-            store
-                .get(&NEXT, &number.to_string())
-                .await
-                .unwrap()
-                .is_some(),
+            store.get(&NEXT, &number.to_string()).await.unwrap().is_some(),
             expected.is_ok()
         );
     }
@@ -568,14 +490,8 @@ async fn of_many_batches_that_want_a_key_absent_one_wins<P: Place>() {
             let store = store.clone();
             tokio::spawn(async move {
                 let mut batch = Batch::new();
-                batch
-                    .expect(&NEXT, "room", Expect::Absent)
-                    .put(&NEXT, "room", &number.to_string());
-                store
-                    .commit(batch)
-                    .await
-                    .is_ok()
-                    .then_some(number.to_string())
+                batch.expect(&NEXT, "room", Expect::Absent).put(&NEXT, "room", &number.to_string());
+                store.commit(batch).await.is_ok().then_some(number.to_string())
             })
         })
         .collect();
@@ -695,30 +611,23 @@ async fn an_account_is_removed_and_its_neighbours_stay<P: Place>() {
     contacts(&store).await;
     numbers(&store, 5).await;
     let mut batch = Batch::new();
-    batch
-        .put(&ACCOUNTS, &("a.example", "alice"), &Count(0))
-        .put(&INDEX, &("a.example", 1_u64), &());
+    batch.put(&ACCOUNTS, &("a.example", "alice"), &Count(0)).put(
+        &INDEX,
+        &("a.example", 1_u64),
+        &(),
+    );
     store.commit(batch).await.unwrap();
-    store
-        .remove_account("a.example", "alice", &ACCOUNTS)
-        .await
-        .unwrap();
+    store.remove_account("a.example", "alice", &ACCOUNTS).await.unwrap();
     assert_eq!(names(&store, Range::all()).await, "xdef");
     let records = store.check(|_| {}).await.unwrap().records;
-    assert_eq!(
-        (records["accounts"], records["offline"], records["index"]),
-        (0, 0, 1)
-    );
+    assert_eq!((records["accounts"], records["offline"], records["index"]), (0, 0, 1));
 }
 
 async fn an_account_of_more_than_one_commit_is_removed<P: Place>() {
     let (_dir, store) = fresh::<P>().await;
     contacts(&store).await;
     crowd(&store, "alice").await;
-    store
-        .remove_account("a.example", "alice", &ACCOUNTS)
-        .await
-        .unwrap();
+    store.remove_account("a.example", "alice", &ACCOUNTS).await.unwrap();
     assert_eq!(names(&store, Range::all()).await, "xdef");
 }
 
@@ -726,10 +635,7 @@ async fn a_tree_that_nobody_declared_is_refused<P: Place>() {
     let (_dir, store) = fresh::<P>().await;
     let mut batch = Batch::new();
     batch.put(&FORGOTTEN, "k", &"v".into());
-    assert!(matches!(
-        store.commit(batch).await,
-        Err(StoreError::Catalog(_))
-    ));
+    assert!(matches!(store.commit(batch).await, Err(StoreError::Catalog(_))));
 }
 
 /// Plants a value that no version of `Contact` can read.
@@ -742,20 +648,14 @@ async fn plant(store: &Store, jid: &str) {
     key.extend_from_slice(jid.as_bytes());
     key.push(0);
     let mut batch = Batch::new();
-    batch.put_raw(
-        key,
-        Bytes::from_static(b"\x01{\"name\": 5, \"x\": \"secret\"}"),
-    );
+    batch.put_raw(key, Bytes::from_static(b"\x01{\"name\": 5, \"x\": \"secret\"}"));
     store.commit(batch).await.unwrap();
 }
 
 async fn an_undecodable_value_names_the_record_and_not_its_content<P: Place>() {
     let (_dir, store) = fresh::<P>().await;
     plant(&store, "bad").await;
-    let error = store
-        .get(&ROSTER, &("a.example", "al", "bad"))
-        .await
-        .unwrap_err();
+    let error = store.get(&ROSTER, &("a.example", "al", "bad")).await.unwrap_err();
     let text = error.to_string();
     assert!(
         text.contains("roster")
@@ -770,10 +670,7 @@ async fn a_check_counts_records_and_lists_what_it_cannot_read<P: Place>() {
     plant(&store, "bad").await;
     put(&store, &BLOBS, "large", big(200_000, 0)).await;
     let seen = Mutex::new(0);
-    let report = store
-        .check(|rows| *seen.lock().unwrap() = rows)
-        .await
-        .unwrap();
+    let report = store.check(|rows| *seen.lock().unwrap() = rows).await.unwrap();
     assert_eq!((report.records["roster"], report.records["blobs"]), (7, 1));
     assert_eq!(report.problem_count, 1);
     assert!(report.problems[0].contains("bad") && report.problems[0].contains("roster"));

@@ -2,12 +2,7 @@
 //!
 //! The test binary runs itself as the writer, reads the acknowledged numbers from its output, kills it at a
 //! random one, and looks for every record. The same database goes through all cycles.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -37,11 +32,8 @@ static LARGE: Tree<u8, Bytes> = Tree::new(0x02, "large");
 fn open(dir: &Path) -> Store {
     let catalog =
         Catalog::new(vec![PARTS.info(1, "parts"), LARGE.info(1, "a large value")]).unwrap();
-    let options = Options {
-        cache_bytes: 4 << 20,
-        reserve_bytes: 0,
-        ..Options::new(dir.join("core"))
-    };
+    let options =
+        Options { cache_bytes: 4 << 20, reserve_bytes: 0, ..Options::new(dir.join("core")) };
     Store::open_blocking(options, catalog).unwrap()
 }
 
@@ -51,11 +43,8 @@ fn parts(batch: u64) -> u16 {
 
 /// Mostly small; sometimes in chunks.
 fn body(batch: u64, part: u16) -> Bytes {
-    let len = if batch.is_multiple_of(7) && part == 0 {
-        150_000
-    } else {
-        300 + (batch % 50) as usize
-    };
+    let len =
+        if batch.is_multiple_of(7) && part == 0 { 150_000 } else { 300 + (batch % 50) as usize };
     let mut out = parts(batch).to_be_bytes().to_vec();
     out.extend((0..len).map(|at| (at as u64 ^ batch ^ u64::from(part)) as u8));
     out.into()
@@ -158,15 +147,11 @@ async fn a_killed_process_loses_nothing_acknowledged_and_tears_no_batch() {
             );
         }
         for (number, rows) in &found {
-            let whole: BTreeMap<_, _> = (0..parts(*number))
-                .map(|part| (part, body(*number, part)))
-                .collect();
+            let whole: BTreeMap<_, _> =
+                (0..parts(*number)).map(|part| (part, body(*number, part))).collect();
             assert!(*rows == whole, "cycle {cycle}: batch {number} is torn");
         }
         store.close().await;
     }
-    println!(
-        "{CYCLES} cycles, {} acknowledged batches",
-        acknowledged.len()
-    );
+    println!("{CYCLES} cycles, {} acknowledged batches", acknowledged.len());
 }

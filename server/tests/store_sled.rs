@@ -1,11 +1,6 @@
 //! What is particular to the embedded engine: its five rules, damage, locks, schemas, and a disk that is
 //! really full.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::{
     fs::{self, OpenOptions},
@@ -33,11 +28,7 @@ fn catalog() -> Catalog {
 }
 
 fn options(dir: &Path) -> Options {
-    Options {
-        cache_bytes: 4 << 20,
-        reserve_bytes: 0,
-        ..Options::new(dir.join("core"))
-    }
+    Options { cache_bytes: 4 << 20, reserve_bytes: 0, ..Options::new(dir.join("core")) }
 }
 
 async fn open(options: Options) -> Result<Store, StoreError> {
@@ -54,9 +45,7 @@ async fn put(store: &Store, name: &str, value: &str) -> Result<(), StoreError> {
 async fn filled(dir: &Path) -> PathBuf {
     let store = open(options(dir)).await.unwrap();
     for number in 0..200 {
-        put(&store, &format!("name {number}"), &"v".repeat(1000))
-            .await
-            .unwrap();
+        put(&store, &format!("name {number}"), &"v".repeat(1000)).await.unwrap();
     }
     store.close().await;
     dir.join("core")
@@ -116,21 +105,14 @@ async fn rule_3_no_value_becomes_a_file_that_sled_never_syncs() {
         store.commit(batch).await.unwrap();
     }
     store.close().await;
-    assert_eq!(
-        fs::read_dir(dir.path().join("core/blobs")).unwrap().count(),
-        0
-    );
+    assert_eq!(fs::read_dir(dir.path().join("core/blobs")).unwrap().count(), 0);
 }
 
 #[tokio::test]
 async fn rule_4_all_records_are_in_one_tree() {
     let dir = TempDir::new().unwrap();
     let core = filled(dir.path()).await;
-    let db = sled::Config::new()
-        .path(core)
-        .segment_size(8 << 20)
-        .open()
-        .unwrap();
+    let db = sled::Config::new().path(core).segment_size(8 << 20).open().unwrap();
     assert_eq!(db.tree_names(), ["__sled__default"]);
 }
 
@@ -138,12 +120,7 @@ async fn rule_4_all_records_are_in_one_tree() {
 async fn rule_5_a_store_expires_with_its_directory() {
     let dir = TempDir::new().unwrap();
     filled(dir.path()).await;
-    open(options(dir.path()))
-        .await
-        .unwrap()
-        .expire()
-        .await
-        .unwrap();
+    open(options(dir.path())).await.unwrap().expire().await.unwrap();
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     assert!(open(options(dir.path())).await.is_ok());
 }
@@ -153,10 +130,7 @@ async fn what_was_committed_is_there_after_reopening() {
     let dir = TempDir::new().unwrap();
     filled(dir.path()).await;
     let store = open(options(dir.path())).await.unwrap();
-    assert_eq!(
-        store.get(&NAMES, "name 7").await,
-        Ok(Some("v".repeat(1000)))
-    );
+    assert_eq!(store.get(&NAMES, "name 7").await, Ok(Some("v".repeat(1000))));
 }
 
 #[tokio::test]
@@ -164,12 +138,7 @@ async fn a_store_that_is_open_is_locked() {
     let dir = TempDir::new().unwrap();
     let store = open(options(dir.path())).await.unwrap();
     let error = open(options(dir.path())).await.unwrap_err();
-    assert_eq!(
-        error,
-        StoreError::Locked {
-            path: dir.path().join("core")
-        }
-    );
+    assert_eq!(error, StoreError::Locked { path: dir.path().join("core") });
     drop(store);
     assert!(open(options(dir.path())).await.is_ok());
 }
@@ -197,10 +166,7 @@ async fn a_store_whose_database_was_emptied_is_refused() {
     let dir = TempDir::new().unwrap();
     let core = filled(dir.path()).await;
     fs::write(core.join("db"), b"").unwrap();
-    for path in fs::read_dir(&core)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-    {
+    for path in fs::read_dir(&core).unwrap().map(|entry| entry.unwrap().path()) {
         if path.to_string_lossy().contains("snap.") {
             fs::remove_file(path).unwrap();
         }
@@ -223,12 +189,9 @@ async fn a_store_with_a_damaged_snapshot_is_refused() {
     let dir = TempDir::new().unwrap();
     let core = filled(dir.path()).await;
     drop(open(options(dir.path())).await.unwrap());
-    let snapshots = fs::read_dir(&core)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let snapshots: Vec<_> = snapshots
-        .filter(|path| path.to_string_lossy().contains("snap."))
-        .collect();
+    let snapshots = fs::read_dir(&core).unwrap().map(|entry| entry.unwrap().path());
+    let snapshots: Vec<_> =
+        snapshots.filter(|path| path.to_string_lossy().contains("snap.")).collect();
     assert!(!snapshots.is_empty());
     for path in snapshots {
         let mut file = OpenOptions::new().write(true).open(path).unwrap();
@@ -245,10 +208,7 @@ async fn refused(dir: &Path) {
         matches!(&error, StoreError::Damaged { path, .. } if *path == dir.join("core")),
         "{error:?}"
     );
-    assert!(
-        error.to_string().ends_with("restore it from a backup"),
-        "{error}"
-    );
+    assert!(error.to_string().ends_with("restore it from a backup"), "{error}");
 }
 
 fn rename(tx: &mut MigrationTx<'_>) -> Result<(), StoreError> {
@@ -274,36 +234,14 @@ fn fail(_: &mut MigrationTx<'_>) -> Result<(), StoreError> {
 }
 
 static STEPS: &[Migration] = &[
-    Migration {
-        to: 2,
-        name: "rename",
-        run: rename,
-    },
-    Migration {
-        to: 3,
-        name: "count",
-        run: count,
-    },
+    Migration { to: 2, name: "rename", run: rename },
+    Migration { to: 3, name: "count", run: count },
 ];
-static FAILING: &[Migration] = &[
-    Migration {
-        to: 2,
-        name: "count",
-        run: count,
-    },
-    Migration {
-        to: 3,
-        name: "fail",
-        run: fail,
-    },
-];
+static FAILING: &[Migration] =
+    &[Migration { to: 2, name: "count", run: count }, Migration { to: 3, name: "fail", run: fail }];
 
 fn at(dir: &Path, schema: u32, steps: &'static [Migration]) -> Options {
-    Options {
-        schema,
-        steps,
-        ..options(dir)
-    }
+    Options { schema, steps, ..options(dir) }
 }
 
 #[tokio::test]
@@ -321,14 +259,7 @@ async fn an_older_store_is_walked_through_every_step_once() {
     for _ in 0..2 {
         let store = open(at(dir.path(), 3, STEPS)).await.unwrap();
         assert_eq!(store.get(&NAMES, "steps").await, Ok(Some("+".into())));
-        assert!(
-            store
-                .get(&NAMES, "name 1")
-                .await
-                .unwrap()
-                .unwrap()
-                .starts_with("migrated v")
-        );
+        assert!(store.get(&NAMES, "name 1").await.unwrap().unwrap().starts_with("migrated v"));
     }
 }
 
@@ -338,16 +269,8 @@ async fn the_copy_made_before_a_migration_opens_as_it_was() {
     filled(dir.path()).await;
     drop(open(at(dir.path(), 3, STEPS)).await.unwrap());
     let copy = dir.path().join("backups/schema-1-1");
-    let store = open(Options {
-        dir: copy,
-        ..options(dir.path())
-    })
-    .await
-    .unwrap();
-    assert_eq!(
-        store.get(&NAMES, "name 1").await,
-        Ok(Some("v".repeat(1000)))
-    );
+    let store = open(Options { dir: copy, ..options(dir.path()) }).await.unwrap();
+    assert_eq!(store.get(&NAMES, "name 1").await, Ok(Some("v".repeat(1000))));
     assert_eq!(store.get(&NAMES, "steps").await, Ok(None));
 }
 
@@ -384,9 +307,7 @@ impl Tmpfs {
     fn mount(size: &str) -> Option<Self> {
         let dir = TempDir::new().unwrap();
         let mut mount = Command::new("mount");
-        mount
-            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
-            .arg(dir.path());
+        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(dir.path());
         let done = mount.output();
         if done.as_ref().is_ok_and(|done| done.status.success()) {
             return Some(Self(dir));
@@ -417,12 +338,7 @@ async fn outlives_a_full_disk(reserve_bytes: u64) {
         return;
     };
     let root = disk.0.path();
-    let store = open(Options {
-        reserve_bytes,
-        ..options(root)
-    })
-    .await
-    .unwrap();
+    let store = open(Options { reserve_bytes, ..options(root) }).await.unwrap();
     let mut number = 0;
     for round in 0..3 {
         fs::write(root.join("ballast"), vec![1; (60 - 20 * round) << 20]).unwrap();
@@ -483,11 +399,7 @@ async fn a_disk_that_only_the_engine_finds_full_answers_full_and_recovers() {
         }
         let mut batch = Batch::new();
         for number in 0..14_u64 {
-            batch.put(
-                &BLOBS,
-                &(number * 40),
-                &Bytes::from(vec![round as u8; 60_000]),
-            );
+            batch.put(&BLOBS, &(number * 40), &Bytes::from(vec![round as u8; 60_000]));
         }
         answers.push(store.commit(batch).await);
     }

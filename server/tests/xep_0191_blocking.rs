@@ -230,8 +230,12 @@ async fn s3_3_messages_of_a_blocked_contact_meet_what_they_meet_where_nobody_is(
         {
             let answer = told(&romeo, here, kind).await;
             assert_eq!(answer, told(&romeo, nowhere, kind).await, "{kind}");
-            assert_eq!(answer.is_some(), matches!(kind, "chat" | "normal" | "groupchat")
-                || kind == "headline" && here == juliet.jid(), "{kind}");
+            assert_eq!(
+                answer.is_some(),
+                matches!(kind, "chat" | "normal" | "groupchat")
+                    || kind == "headline" && here == juliet.jid(),
+                "{kind}"
+            );
         }
     }
     juliet.expect_silence().await;

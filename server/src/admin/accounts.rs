@@ -34,7 +34,9 @@ pub(super) async fn list(server: &Server, domain: Option<Domain>) -> Result<Answ
     let mut rows = Vec::new();
     for domain in &domains {
         let found = server.accounts.list(domain).await?;
-        rows.extend(found.into_iter().map(|(local, account)| row(server, domain, &local, &account)));
+        rows.extend(
+            found.into_iter().map(|(local, account)| row(server, domain, &local, &account)),
+        );
     }
     Ok(Answer::Accounts(rows))
 }

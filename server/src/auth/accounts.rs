@@ -1,5 +1,6 @@
 //! Accounts: made by the operator or an invitation, never by a stranger.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
@@ -85,6 +86,7 @@ pub struct Accounts {
     hashing: Arc<Semaphore>,
     throttle: Mutex<Throttle>,
     random: SystemRandom,
+    changes: AtomicU64,
 }
 
 /// An account as a login sees it, whether it exists or not.
@@ -120,7 +122,8 @@ impl Accounts {
         let fake_salts = secret(&store, &random).await?;
         let hashing = Arc::new(Semaphore::new(hashing_slots));
         let throttle = Mutex::new(throttle);
-        Ok(Accounts { store, clock, pepper, fake_salts, hashing, throttle, random })
+        let changes = AtomicU64::new(0);
+        Ok(Accounts { store, clock, pepper, fake_salts, hashing, throttle, random, changes })
     }
 
     /// Makes an account.
@@ -182,6 +185,12 @@ impl Accounts {
             record.disabled = true;
         })
         .await
+    }
+
+    /// How often accounts were changed since the start. A login during which this has moved may
+    /// stand on a password or a permission that is gone: its session must not stay.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     /// The account, if there is one.
@@ -302,7 +311,10 @@ impl Accounts {
             tx.put(&ACCOUNTS, &key, &record);
             match tx.commit().await {
                 Err(StoreError::Conflict) => {}
-                done => return Ok(done?),
+                done => {
+                    self.changes.fetch_add(1, Ordering::AcqRel);
+                    return Ok(done?);
+                }
             }
         }
     }

@@ -124,14 +124,7 @@ impl Credentials {
         iterations: Iterations,
         rng: &dyn SecureRandom,
     ) -> Result<Self, CredentialError> {
-        let derive = |hash| {
-            Ok(Keys::derive(
-                hash,
-                password,
-                &random::<SALT>(rng)?,
-                iterations,
-            ))
-        };
+        let derive = |hash| Ok(Keys::derive(hash, password, &random::<SALT>(rng)?, iterations));
         Ok(Self::Scram(Box::new(ScramKeys {
             sha1: Some(derive(Hash::Sha1)?),
             sha256: Some(derive(Hash::Sha256)?),
@@ -193,12 +186,7 @@ pub struct ScramKeys {
 impl ScramKeys {
     /// A set that holds these.
     pub fn from_keys(keys: Keys) -> Self {
-        Self {
-            sha1: None,
-            sha256: None,
-            sha512: None,
-        }
-        .with(keys)
+        Self { sha1: None, sha256: None, sha512: None }.with(keys)
     }
 
     /// The set with these added, or put in place of those of the same hash.
@@ -238,11 +226,7 @@ impl TryFrom<Unchecked> for ScramKeys {
     type Error = &'static str;
 
     fn try_from(read: Unchecked) -> Result<Self, Self::Error> {
-        let keys = Self {
-            sha1: read.sha1,
-            sha256: read.sha256,
-            sha512: read.sha512,
-        };
+        let keys = Self { sha1: read.sha1, sha256: read.sha256, sha512: read.sha512 };
         let in_place = |hash| keys.get(hash).is_none_or(|found| found.hash() == hash);
         if keys.strongest().is_none() || !Hash::ALL.into_iter().all(in_place) {
             return Err("SCRAM keys are missing or stand under another hash");

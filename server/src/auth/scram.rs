@@ -118,13 +118,7 @@ impl ClientFirst {
         let (header, bare) = syntax::gs2_header(text)?;
         admit(&header.flag, mechanism, offered_plus, supported)?;
         let (username, nonce) = syntax::client_first_bare(bare)?;
-        Ok(Self {
-            mechanism,
-            header,
-            username,
-            bare: bare.to_owned(),
-            nonce: nonce.to_owned(),
-        })
+        Ok(Self { mechanism, header, username, bare: bare.to_owned(), nonce: nonce.to_owned() })
     }
 
     /// The name to look up, unescaped but not yet normalised as a localpart.
@@ -166,15 +160,7 @@ impl ClientFirst {
         }
         let signed = format!("{},{first}", self.bare);
         let header = self.header;
-        (
-            first.into_bytes(),
-            AwaitingFinal {
-                keys,
-                header,
-                nonce,
-                signed,
-            },
-        )
+        (first.into_bytes(), AwaitingFinal { keys, header, nonce, signed })
     }
 }
 

@@ -87,10 +87,7 @@ impl Throttle {
     pub fn check(&mut self, now: Timestamp, attempt: &Attempt<'_>) -> Result<(), RetryAfter> {
         self.expire(now);
         let waits = self.counters_of(attempt).into_iter().zip(self.limits);
-        match waits
-            .filter_map(|(counter, limit)| self.wait(now, counter, limit))
-            .max()
-        {
+        match waits.filter_map(|(counter, limit)| self.wait(now, counter, limit)).max() {
             Some(wait) => Err(RetryAfter(wait)),
             None => Ok(()),
         }
@@ -187,27 +184,18 @@ mod tests {
 
     impl Bench {
         fn new() -> Self {
-            Self {
-                throttle: Throttle::new(3, WINDOW),
-                now: Timestamp(1_000_000_000),
-            }
+            Self { throttle: Throttle::new(3, WINDOW), now: Timestamp(1_000_000_000) }
         }
 
         fn check(&mut self, account: &str, address: &str) -> Result<(), RetryAfter> {
             let account = BareJid::parse(account).unwrap();
-            let attempt = Attempt {
-                account: &account,
-                address: address.parse().unwrap(),
-            };
+            let attempt = Attempt { account: &account, address: address.parse().unwrap() };
             self.throttle.check(self.now, &attempt)
         }
 
         fn fail(&mut self, account: &str, address: &str, times: usize) {
             let account = BareJid::parse(account).unwrap();
-            let attempt = Attempt {
-                account: &account,
-                address: address.parse().unwrap(),
-            };
+            let attempt = Attempt { account: &account, address: address.parse().unwrap() };
             for _ in 0..times {
                 self.throttle.failed(self.now, &attempt);
             }
@@ -234,17 +222,11 @@ mod tests {
         bench.fail("a@b", "192.0.2.1", 1);
         bench.wait(200);
         bench.fail("a@b", "192.0.2.1", 2);
-        assert_eq!(
-            bench.check("a@b", "192.0.2.1"),
-            Err(RetryAfter(Duration::from_secs(100)))
-        );
+        assert_eq!(bench.check("a@b", "192.0.2.1"), Err(RetryAfter(Duration::from_secs(100))));
         bench.wait(100);
         assert_eq!(bench.check("a@b", "192.0.2.1"), Ok(()));
         bench.fail("a@b", "192.0.2.1", 1);
-        assert_eq!(
-            bench.check("a@b", "192.0.2.1"),
-            Err(RetryAfter(Duration::from_secs(200)))
-        );
+        assert_eq!(bench.check("a@b", "192.0.2.1"), Err(RetryAfter(Duration::from_secs(200))));
     }
 
     #[test]

@@ -8,13 +8,13 @@ use tokio::time::{Instant, timeout};
 
 use super::session;
 use crate::jid::Domain;
-use crate::task::Task;
 use crate::net::{Accepted, Peer};
 use crate::server::Server;
 use crate::stream::bind::Bound;
 use crate::stream::sasl::Secured;
 use crate::stream::starttls::Plain;
 use crate::stream::{Ended, StreamError, Transport};
+use crate::task::Task;
 
 /// How TLS begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

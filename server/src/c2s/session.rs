@@ -5,23 +5,21 @@
 //! records as it fits in.
 
 use std::collections::VecDeque;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_rustls::server::TlsStream;
 
-use super::receipts::Receipts;
+use super::quiet::{Quiet, Turn};
+use super::receipts::{Noted, Receipts};
 use crate::feature::Ctx;
 use crate::jid::Jid;
 use crate::net::Slot;
 use crate::ns;
 use crate::router::{self, Parcel, ParcelKind, Received, Session};
 use crate::server::Server;
-use crate::stanza::{Rejected, Stanza, error_answer};
+use crate::stanza::{Stanza, error_answer};
 use crate::stream::{Closed, Event, StreamError, Transport};
 use crate::xml::Element;
 
@@ -30,9 +28,9 @@ type Stream = Transport<TlsStream<TcpStream>>;
 /// Serves a session until its stream ends, then leaves nothing of it behind.
 pub async fn run(server: Arc<Server>, session: Arc<Session>, transport: Stream, slot: Slot) {
     let cx = Ctx { server, session: Some(Arc::clone(&session)) };
-    let idle = Idle::new(&cx);
+    let quiet = Quiet::new(&cx.server.config().timeouts);
     let (unsent, receipts) = Default::default();
-    let mut connection = Connection { cx, session, transport, unsent, receipts, idle };
+    let mut connection = Connection { cx, session, transport, unsent, receipts, quiet };
     let Err(why) = connection.serve().await;
     // Everything that receipts know of now was written before the client closed its stream.
     let mut received = Vec::new();
@@ -55,14 +53,14 @@ struct Connection {
     /// Handed to the transport and not yet known to be written.
     unsent: VecDeque<Parcel>,
     receipts: Receipts,
-    idle: Idle,
+    quiet: Quiet,
 }
 
 /// Why the task woke up.
 enum Wake {
     Received(Received),
     Read,
-    Quiet,
+    Turn(Turn),
 }
 
 enum Never {}
@@ -74,7 +72,7 @@ impl Connection {
             match std::future::poll_fn(|cx| self.poll_wake(cx)).await? {
                 Wake::Received(received) => self.receive(received)?,
                 Wake::Read => self.read().await?,
-                Wake::Quiet => self.probe()?,
+                Wake::Turn(turn) => self.turn(turn)?,
             }
         }
     }
@@ -86,7 +84,7 @@ impl Connection {
         if let Poll::Ready(read) = self.transport.poll_fill(cx) {
             return Poll::Ready(read.map(|()| Wake::Read));
         }
-        self.idle.poll_quiet(cx).map(|()| Ok(Wake::Quiet))
+        self.quiet.poll_turn(cx).map(|turn| Ok(Wake::Turn(turn)))
     }
 
     fn receive(&mut self, received: Received) -> Result<(), Closed> {
@@ -97,9 +95,10 @@ impl Connection {
         for parcel in &parcels {
             self.transport.queue_bytes(&parcel.xml);
         }
-        let id = || self.cx.server.stream_id();
-        if let Some(id) = self.receipts.expect(&parcels, id) {
-            self.transport.queue(&ping(&self.session, id));
+        match self.receipts.note(&parcels) {
+            Noted::Nothing => {}
+            Noted::Some => self.quiet.confirm_soon(),
+            Noted::Many => self.confirm(),
         }
         if self.unsent.is_empty() {
             self.unsent = parcels;
@@ -115,14 +114,16 @@ impl Connection {
         while let (Ok(()), Some(received)) = (&end, self.session.inbox().try_receive()) {
             end = self.receive(received);
         }
-        self.transport.flush().await?;
+        if self.transport.flush().await? {
+            self.quiet.said();
+        }
         self.unsent = VecDeque::new();
         end
     }
 
     async fn read(&mut self) -> Result<(), Closed> {
-        self.idle.heard();
-        while let Some(event) = self.transport.next()? {
+        self.quiet.heard();
+        while let Some(event) = self.transport.take()? {
             match event {
                 Event::Element(element) => self.element(element).await?,
                 Event::Close => return Err(Closed::ByPeer),
@@ -147,7 +148,7 @@ impl Connection {
         let answer = match Stanza::from_client(element, self.session.jid()) {
             // Boxed: what routing needs for a moment would otherwise be held by every idle session.
             Ok(stanza) => Box::pin(router::route(&self.cx, stanza)).await,
-            Err(Rejected { element, error }) => error_answer(&element, &error),
+            Err(rejected) => error_answer(&rejected.element, &rejected.error),
         };
         if let Some(answer) = answer {
             self.answer(&answer);
@@ -160,7 +161,7 @@ impl Connection {
         let Some(said) = element.attr("from") else { return Ok(()) };
         let own = self.session.jid();
         let honest = said == own.as_str()
-            || Jid::parse(said).is_ok_and(|jid| jid == *own || jid == Jid::from(own.bare()));
+            || Jid::parse(said).is_ok_and(|jid| jid == *own || jid == own.bare());
         if honest {
             return Ok(());
         }
@@ -173,13 +174,24 @@ impl Connection {
         self.session.deliver(parcel).unwrap_or_default();
     }
 
-    /// The client has been quiet: asks whether it is there (XEP-0199), or gives it up.
-    fn probe(&mut self) -> Result<(), Closed> {
-        if !self.idle.ask() {
-            return Err(StreamError::connection_timeout("no sign of life").into());
+    /// Does what is due while nothing is said.
+    fn turn(&mut self, turn: Turn) -> Result<(), Closed> {
+        match turn {
+            Turn::Space => self.transport.queue_bytes(b" "),
+            Turn::Confirm => self.confirm(),
+            Turn::Ask => self.answer(&ping(&self.session, &self.cx.server.stream_id())),
+            Turn::GiveUp => return Err(StreamError::connection_timeout("no sign of life").into()),
         }
-        self.answer(&ping(&self.session, &self.cx.server.stream_id()));
         Ok(())
+    }
+
+    /// Asks, right behind them, whether kept messages have arrived.
+    fn confirm(&mut self) {
+        let id = self.cx.server.stream_id();
+        let question = ping(&self.session, &id);
+        if self.receipts.ask(id) {
+            self.transport.queue(&question);
+        }
     }
 
     async fn leave(self, why: &Closed, received: Vec<u64>) {
@@ -205,46 +217,4 @@ fn ping(session: &Session, id: &str) -> Element {
         .with_attr("id", id)
         .with_attr("type", "get")
         .with_child(Element::new(ns::PING, "ping"))
-}
-
-/// Watches for silence with one timer, which is set anew when it fires and not at every read.
-struct Idle {
-    heard: Instant,
-    asked: bool,
-    limit: Duration,
-    patience: Duration,
-    timer: Pin<Box<Sleep>>,
-}
-
-impl Idle {
-    fn new(cx: &Ctx) -> Self {
-        let config = cx.server.config();
-        let (limit, patience) = (config.timeouts.idle, config.timeouts.ping);
-        let heard = Instant::now();
-        Idle { heard, asked: false, limit, patience, timer: Box::pin(sleep_until(heard + limit)) }
-    }
-
-    fn heard(&mut self) {
-        self.heard = Instant::now();
-        self.asked = false;
-    }
-
-    /// Notes that the client is being asked; false if it has been asked already.
-    fn ask(&mut self) -> bool {
-        let first = !self.asked;
-        self.asked = true;
-        self.timer.as_mut().reset(Instant::now() + self.patience);
-        first
-    }
-
-    fn poll_quiet(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while self.timer.as_mut().poll(cx).is_ready() {
-            let until = self.heard + self.limit;
-            if self.asked || until <= Instant::now() {
-                return Poll::Ready(());
-            }
-            self.timer.as_mut().reset(until);
-        }
-        Poll::Pending
-    }
 }

@@ -34,9 +34,9 @@ const USAGE: u8 = 2;
     name = "cloister",
     version,
     after_help = "Examples:
-  cloister demo                               try it on this machine, with nothing to configure
-  cloister serve                              run the server that /etc/cloister/cloister.toml describes
-  cloister user add alice@example.org         make an account"
+  cloister demo                          try it on this machine, with nothing to configure
+  cloister serve                         run the server of /etc/cloister/cloister.toml
+  cloister user add alice@example.org    make an account"
 )]
 pub struct Cli {
     /// The configuration, through which every command finds store and socket.

@@ -50,17 +50,17 @@ pub(super) fn readable(groups: usize) -> anyhow::Result<Zeroizing<String>> {
     for group in 0..groups {
         let mut octets = [0; 3];
         SystemRandom::new().fill(&mut octets).map_err(|_| {
-            anyhow::anyhow!("this machine has no random numbers; give a password with --password-file")
+            anyhow::anyhow!(
+                "this machine has no random numbers; give a password with --password-file"
+            )
         })?;
         if group > 0 {
             text.push('-');
         }
         for octet in octets {
             // Both tables have a power of two of letters, so that each is as likely as another.
-            let letters = [
-                CONSONANTS.get(usize::from(octet >> 4)),
-                VOWELS.get(usize::from(octet & 3)),
-            ];
+            let letters =
+                [CONSONANTS.get(usize::from(octet >> 4)), VOWELS.get(usize::from(octet & 3))];
             text.extend(letters.into_iter().flatten().map(|letter| char::from(*letter)));
         }
     }

@@ -111,7 +111,8 @@ pub(super) fn run(command: Command, config: &Path) -> anyhow::Result<()> {
         Command::Passwd(command) => passwd(&command, config),
         Command::Disable(Disable { jid }) => {
             let account = account(&jid)?;
-            let closed = closed(&ask(config, Request::UserDisable { account: account.clone() }, |_| ())?);
+            let closed =
+                closed(&ask(config, Request::UserDisable { account: account.clone() }, |_| ())?);
             say(&format!("{account} is disabled{closed}."))
         }
         Command::Enable(Enable { jid }) => {
@@ -121,7 +122,8 @@ pub(super) fn run(command: Command, config: &Path) -> anyhow::Result<()> {
         }
         Command::Remove(Remove { jid }) => {
             let account = account(&jid)?;
-            let closed = closed(&ask(config, Request::UserRemove { account: account.clone() }, |_| ())?);
+            let closed =
+                closed(&ask(config, Request::UserRemove { account: account.clone() }, |_| ())?);
             say(&format!("{account} is removed{closed}."))
         }
     }
@@ -158,7 +160,8 @@ fn done(what: &str, password: Option<&str>) -> anyhow::Result<()> {
 
 fn list(command: &List, config: &Path) -> anyhow::Result<()> {
     let domain = command.domain.as_deref().map(Domain::parse).transpose();
-    let domain = domain.map_err(|error| Usage(format!("no domain: {error}; write it as in example.org")))?;
+    let domain =
+        domain.map_err(|error| Usage(format!("no domain: {error}; write it as in example.org")))?;
     let Answer::Accounts(rows) = ask(config, Request::UserList { domain }, |_| ())? else {
         bail!("the server answered something else; use the command of the server's version");
     };
@@ -188,7 +191,10 @@ fn account(text: &str) -> anyhow::Result<BareJid> {
         .map_err(|error| Usage(format!("no account: {error}; write it as in alice@example.org")))?;
     match account.local() {
         Some(_) => Ok(account),
-        None => Err(Usage(format!("{account} is a domain; write an account as in alice@{account}")).into()),
+        None => {
+            Err(Usage(format!("{account} is a domain; write an account as in alice@{account}"))
+                .into())
+        }
     }
 }
 

@@ -33,7 +33,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.json {
         return say_json(&rows);
     }
-    let cells = |row: &Row| [row.id, row.version, row.status, row.name, row.note].map(str::to_owned);
+    let cells =
+        |row: &Row| [row.id, row.version, row.status, row.name, row.note].map(str::to_owned);
     let rows: Vec<_> = rows.iter().map(cells).collect();
     say_table(["ID", "VERSION", "STATUS", "NAME", "NOTE"], &rows)
 }

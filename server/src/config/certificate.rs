@@ -107,9 +107,7 @@ pub fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Certifica
     if chain.len() > LONGEST_CHAIN {
         return Err(CertificateError::ChainTooLong(path.to_owned()));
     }
-    let own = chain
-        .first()
-        .ok_or_else(|| CertificateError::NoCertificate(path.to_owned()))?;
+    let own = chain.first().ok_or_else(|| CertificateError::NoCertificate(path.to_owned()))?;
     EndEntityCert::try_from(own)
         .map_err(|error| CertificateError::BadCertificate(path.to_owned(), error))?;
     Ok(chain)
@@ -161,9 +159,7 @@ pub fn judge(own: &CertificateDer<'_>, domain: &str, now: SystemTime) -> Vec<Cer
         return Vec::new(); // `read_chain` has refused it.
     };
     let name = judge_name(&certificate, domain);
-    name.into_iter()
-        .chain(judge_use(&certificate, now))
-        .collect()
+    name.into_iter().chain(judge_use(&certificate, now)).collect()
 }
 
 fn judge_name(certificate: &EndEntityCert<'_>, domain: &str) -> Option<CertificateWarning> {
@@ -175,17 +171,11 @@ fn judge_name(certificate: &EndEntityCert<'_>, domain: &str) -> Option<Certifica
     };
     let names = match context.presented.is_empty() {
         true => "no name".to_owned(),
-        false => context
-            .presented
-            .iter()
-            .map(|name| plain_name(name))
-            .collect::<Vec<_>>()
-            .join(", "),
+        false => {
+            context.presented.iter().map(|name| plain_name(name)).collect::<Vec<_>>().join(", ")
+        }
     };
-    Some(CertificateWarning::OtherDomain {
-        domain: domain.to_owned(),
-        names,
-    })
+    Some(CertificateWarning::OtherDomain { domain: domain.to_owned(), names })
 }
 
 /// webpki gives a name as `DnsName("a.example")`.
@@ -244,11 +234,7 @@ mod tests {
 
     fn on_day(day: u64) -> Vec<CertificateWarning> {
         let own = certificate(rcgen::ExtendedKeyUsagePurpose::ServerAuth);
-        judge(
-            &own,
-            "example.org",
-            UNIX_EPOCH + Duration::from_secs(day * DAY_SECONDS),
-        )
+        judge(&own, "example.org", UNIX_EPOCH + Duration::from_secs(day * DAY_SECONDS))
     }
 
     #[test]
@@ -272,10 +258,7 @@ mod tests {
     fn a_certificate_for_mail_is_not_for_servers() {
         let own = certificate(rcgen::ExtendedKeyUsagePurpose::EmailProtection);
         let now = UNIX_EPOCH + Duration::from_secs(120 * DAY_SECONDS);
-        assert_eq!(
-            judge(&own, "example.org", now),
-            [CertificateWarning::NotForServers]
-        );
+        assert_eq!(judge(&own, "example.org", now), [CertificateWarning::NotForServers]);
     }
 
     #[test]

@@ -22,15 +22,9 @@ pub(super) struct Field {
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
     /// One value. `noun` has its article; `sample` is TOML.
-    Scalar {
-        noun: &'static str,
-        sample: &'static str,
-    },
+    Scalar { noun: &'static str, sample: &'static str },
     /// A list of such values. `noun` and `sample` are those of one of them.
-    List {
-        noun: &'static str,
-        sample: &'static str,
-    },
+    List { noun: &'static str, sample: &'static str },
     /// `[name]`
     Table(&'static Section),
     /// `[[name]]`
@@ -109,27 +103,15 @@ pub(super) enum Side {
 
 impl Bound {
     pub(super) const fn least(value: &'static str, why: &'static str) -> Self {
-        Self {
-            side: Side::Least,
-            value,
-            why,
-        }
+        Self { side: Side::Least, value, why }
     }
 
     pub(super) const fn advised(value: &'static str, why: &'static str) -> Self {
-        Self {
-            side: Side::Advised,
-            value,
-            why,
-        }
+        Self { side: Side::Advised, value, why }
     }
 
     pub(super) const fn most(value: &'static str, why: &'static str) -> Self {
-        Self {
-            side: Side::Most,
-            value,
-            why,
-        }
+        Self { side: Side::Most, value, why }
     }
 }
 

@@ -134,15 +134,10 @@ fn read_text(path: &Path) -> Result<String, String> {
         .and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes))
         .map_err(|error| format!("cannot be read: {error}; correct the path or its permissions"))?;
     if bytes.len() as u64 > LARGEST_FILE {
-        return Err(format!(
-            "is larger than {LARGEST_FILE} bytes; it cannot be a configuration"
-        ));
+        return Err(format!("is larger than {LARGEST_FILE} bytes; it cannot be a configuration"));
     }
     String::from_utf8(bytes).map_err(|error| {
-        let valid = error
-            .as_bytes()
-            .get(..error.utf8_error().valid_up_to())
-            .unwrap_or_default();
+        let valid = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
         let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
         format!("is not UTF-8 text in line {line}; save it as UTF-8")
     })

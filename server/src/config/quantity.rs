@@ -53,17 +53,12 @@ impl Size {
     pub fn parse(text: &str) -> Result<Self, String> {
         let (number, unit, rest) = quantity(text, "64 KiB")?;
         if !rest.is_empty() {
-            return Err(format!(
-                "\"{text}\" is more than one size; write one, as in \"64 KiB\""
-            ));
+            return Err(format!("\"{text}\" is more than one size; write one, as in \"64 KiB\""));
         }
         let Some((_, factor)) = SIZE_UNITS.iter().find(|(name, _)| *name == unit) else {
             return Err(unknown_size_unit(text, unit));
         };
-        number
-            .checked_mul(*factor)
-            .map(Self)
-            .ok_or_else(|| format!("\"{text}\" is too large"))
+        number.checked_mul(*factor).map(Self).ok_or_else(|| format!("\"{text}\" is too large"))
     }
 }
 
@@ -89,9 +84,7 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
         let (number, unit, after) = quantity(rest, "10m")?;
         let factor = duration_unit(text, unit)?;
         if factor >= smallest {
-            return Err(format!(
-                "\"{text}\" is out of order; write it as in \"1h 30m\""
-            ));
+            return Err(format!("\"{text}\" is out of order; write it as in \"1h 30m\""));
         }
         smallest = factor;
         let part = number.checked_mul(factor);
@@ -116,11 +109,7 @@ pub(super) fn show_duration(duration: Duration) -> String {
             left %= factor;
         }
     }
-    if parts.is_empty() {
-        "0s".to_owned()
-    } else {
-        parts.join(" ")
-    }
+    if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
 }
 
 /// Cuts the first number and its unit from `text`; answers them and what follows.
@@ -132,14 +121,10 @@ fn quantity<'t>(text: &'t str, sample: &str) -> Result<(u64, &'t str, &'t str), 
             "\"{text}\" does not begin with a whole number; write it as in \"{sample}\""
         ));
     }
-    let number = digits
-        .parse()
-        .map_err(|_| format!("\"{text}\" is too large"))?;
+    let number = digits.parse().map_err(|_| format!("\"{text}\" is too large"))?;
     let (unit, after) = cut(after.trim_start(), |c| c.is_alphabetic());
     if unit.is_empty() && after.trim().is_empty() {
-        return Err(format!(
-            "\"{text}\" has no unit; write it as in \"{sample}\""
-        ));
+        return Err(format!("\"{text}\" has no unit; write it as in \"{sample}\""));
     }
     if unit.is_empty() {
         return Err(format!(
@@ -156,9 +141,7 @@ fn cut(text: &str, belongs: impl Fn(char) -> bool) -> (&str, &str) {
 }
 
 fn unknown_size_unit(text: &str, unit: &str) -> String {
-    let meant = SIZE_UNITS
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case(unit));
+    let meant = SIZE_UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit));
     match meant {
         // "KB" and "Mb" have been used for 1000, for 1024 and for bits.
         Some((name, _)) => format!("\"{text}\": the unit \"{unit}\" is written \"{name}\""),
@@ -208,16 +191,8 @@ mod tests {
 
     #[test]
     fn a_size_that_is_no_size_is_refused() {
-        for text in [
-            "",
-            "64",
-            "KiB",
-            "-1 KiB",
-            "1.5 MiB",
-            "1 KiB 2 B",
-            "64 Kb",
-            "99999999999 TiB",
-        ] {
+        for text in ["", "64", "KiB", "-1 KiB", "1.5 MiB", "1 KiB 2 B", "64 Kb", "99999999999 TiB"]
+        {
             assert!(Size::parse(text).is_err(), "{text}");
         }
     }
@@ -246,18 +221,9 @@ mod tests {
 
     #[test]
     fn a_duration_that_is_no_duration_is_refused() {
-        for text in [
-            "",
-            "300",
-            "s",
-            "1.5h",
-            "-5s",
-            "1y",
-            "30m 1h",
-            "1h 1h",
-            "1h,30m",
-            "99999999999999w",
-        ] {
+        for text in
+            ["", "300", "s", "1.5h", "-5s", "1y", "30m 1h", "1h 1h", "1h,30m", "99999999999999w"]
+        {
             assert!(parse_duration(text).is_err(), "{text}");
         }
     }

@@ -57,10 +57,7 @@ fn describe(section: &Section, header: &str, out: &mut String) {
     for field in plain(section) {
         let facts = facts(field);
         let doc = paragraph(field.doc);
-        out.push_str(&format!(
-            "\n### `{name}{dot}{}`\n\n{facts}\n\n{doc}\n",
-            field.name
-        ));
+        out.push_str(&format!("\n### `{name}{dot}{}`\n\n{facts}\n\n{doc}\n", field.name));
     }
     for (field, inner) in tables(section) {
         let header = header_below(header, field);
@@ -90,17 +87,11 @@ fn exemplify(section: &Section, header: &str, out: &mut String) {
 
 /// The options that are not tables. TOML has them before the tables.
 fn plain(section: &Section) -> impl Iterator<Item = &'static Field> {
-    section
-        .fields
-        .iter()
-        .filter(|field| field.kind.section().is_none())
+    section.fields.iter().filter(|field| field.kind.section().is_none())
 }
 
 fn tables(section: &Section) -> impl Iterator<Item = (&'static Field, &'static Section)> {
-    section
-        .fields
-        .iter()
-        .filter_map(|field| Some((field, field.kind.section()?)))
+    section.fields.iter().filter_map(|field| Some((field, field.kind.section()?)))
 }
 
 /// One line: what it is, its default, its bounds.
@@ -131,20 +122,13 @@ fn bound(bound: &Bound) -> String {
 
 /// A Rust literal as an operator would write it: numbers without `_`.
 fn toml(literal: &str) -> String {
-    let number = literal
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || byte == b'_');
-    if number {
-        literal.replace('_', "")
-    } else {
-        literal.to_owned()
-    }
+    let number = literal.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_');
+    if number { literal.replace('_', "") } else { literal.to_owned() }
 }
 
 /// Lines of a doc comment begin with the space behind `///`.
 fn lines(doc: &[&'static str]) -> impl Iterator<Item = &'static str> {
-    doc.iter()
-        .map(|line| line.strip_prefix(' ').unwrap_or(line))
+    doc.iter().map(|line| line.strip_prefix(' ').unwrap_or(line))
 }
 
 fn paragraph(doc: &[&'static str]) -> String {
@@ -152,9 +136,7 @@ fn paragraph(doc: &[&'static str]) -> String {
 }
 
 fn commented(doc: &[&'static str]) -> String {
-    lines(doc)
-        .map(|line| format!("# {line}").trim_end().to_owned() + "\n")
-        .collect()
+    lines(doc).map(|line| format!("# {line}").trim_end().to_owned() + "\n").collect()
 }
 
 fn capital(noun: &str) -> String {

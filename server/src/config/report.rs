@@ -70,16 +70,8 @@ impl ConfigErrors {
 
     /// The file could not be read at all.
     pub(super) fn unreadable(file: &str, text: String) -> Self {
-        let finding = Finding {
-            file: file.to_owned(),
-            place: None,
-            key: String::new(),
-            text,
-        };
-        Self {
-            mistakes: vec![finding],
-            warnings: Vec::new(),
-        }
+        let finding = Finding { file: file.to_owned(), place: None, key: String::new(), text };
+        Self { mistakes: vec![finding], warnings: Vec::new() }
     }
 }
 
@@ -108,13 +100,7 @@ pub(super) struct Report<'t> {
 impl<'t> Report<'t> {
     pub(super) fn new(file: &'t str, text: &'t str) -> Self {
         let (mistakes, warnings, written) = Default::default();
-        Self {
-            file,
-            text,
-            mistakes,
-            warnings,
-            written,
-        }
+        Self { file, text, mistakes, warnings, written }
     }
 
     /// Remembers where an option is written.
@@ -156,34 +142,19 @@ impl<'t> Report<'t> {
         self.warnings.sort_by_key(|finding| finding.place);
         match made {
             Some(made) if self.mistakes.is_empty() => Ok((made, self.warnings)),
-            _ => Err(ConfigErrors {
-                mistakes: self.mistakes,
-                warnings: self.warnings,
-            }),
+            _ => Err(ConfigErrors { mistakes: self.mistakes, warnings: self.warnings }),
         }
     }
 
     fn finding(&self, at: usize, key: &str, text: String) -> Finding {
         let place = Some(self.place(at));
-        Finding {
-            file: self.file.to_owned(),
-            place,
-            key: key.to_owned(),
-            text,
-        }
+        Finding { file: self.file.to_owned(), place, key: key.to_owned(), text }
     }
 
     fn place(&self, at: usize) -> (usize, usize) {
-        let before = self
-            .text
-            .as_bytes()
-            .get(..at)
-            .unwrap_or(self.text.as_bytes());
+        let before = self.text.as_bytes().get(..at).unwrap_or(self.text.as_bytes());
         let lines = before.iter().filter(|byte| **byte == b'\n').count();
-        let line = before
-            .rsplit(|byte| *byte == b'\n')
-            .next()
-            .unwrap_or_default();
+        let line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
         // A character starts at every byte that is not a continuation (0b10xx_xxxx).
         let columns = line.iter().filter(|byte| **byte & 0xC0 != 0x80).count();
         (lines + 1, columns + 1)

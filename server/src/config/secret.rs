@@ -81,9 +81,7 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, FileError> {
     let unreadable = |e| FileError::Unreadable(path.to_owned(), e);
     let file = fs::File::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
-    file.take(LARGEST_FILE + 1)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
+    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     match bytes.len() as u64 {
         0 => Err(FileError::Empty(path.to_owned())),
         length if length > LARGEST_FILE => Err(FileError::TooLarge(path.to_owned())),
@@ -131,10 +129,7 @@ mod tests {
     #[test]
     fn a_secret_that_everybody_may_replace_is_refused() {
         let (_dir, path) = secret(0o602);
-        assert!(matches!(
-            check_secret(&path),
-            Err(FileError::WorldWritable(_))
-        ));
+        assert!(matches!(check_secret(&path), Err(FileError::WorldWritable(_))));
     }
 
     #[test]
@@ -149,10 +144,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let missing = check_secret(&dir.path().join("none"));
         assert!(matches!(missing, Err(FileError::Unreadable(..))));
-        assert!(matches!(
-            check_secret(dir.path()),
-            Err(FileError::NotAFile(_))
-        ));
+        assert!(matches!(check_secret(dir.path()), Err(FileError::NotAFile(_))));
     }
 
     #[test]
@@ -160,10 +152,7 @@ mod tests {
         let (dir, path) = secret(0o644);
         let link = dir.path().join("link");
         symlink(&path, &link).unwrap();
-        assert!(matches!(
-            check_secret(&link),
-            Err(FileError::WorldReadable(_))
-        ));
+        assert!(matches!(check_secret(&link), Err(FileError::WorldReadable(_))));
     }
 
     #[test]
@@ -171,10 +160,7 @@ mod tests {
         let (_dir, path) = secret(0o600);
         fs::write(&path, "").unwrap();
         assert!(matches!(read_secret(&path), Err(FileError::Empty(_))));
-        fs::File::create(&path)
-            .unwrap()
-            .set_len(LARGEST_FILE + 1)
-            .unwrap();
+        fs::File::create(&path).unwrap().set_len(LARGEST_FILE + 1).unwrap();
         assert!(matches!(read_secret(&path), Err(FileError::TooLarge(_))));
     }
 }

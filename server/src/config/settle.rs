@@ -43,15 +43,8 @@ pub(super) fn settle(file: File, check: Check, report: &mut Report<'_>) -> Optio
         pepper_file: file.pepper_file.map(|path| path.value.0),
         log_level: file.log_level,
         worker_threads: file.worker_threads,
-        hosts: file
-            .host
-            .into_iter()
-            .map(settled_host)
-            .collect::<Option<_>>()?,
-        listen: Listen {
-            c2s: values(file.listen.c2s),
-            c2s_tls: values(file.listen.c2s_tls),
-        },
+        hosts: file.host.into_iter().map(settled_host).collect::<Option<_>>()?,
+        listen: Listen { c2s: values(file.listen.c2s), c2s_tls: values(file.listen.c2s_tls) },
         tls: file.tls,
         limits: file.limits,
         timeouts: file.timeouts,
@@ -118,10 +111,7 @@ fn check_domains(hosts: &[HostTable], report: &mut Report<'_>) {
         let at = report.written_at("host").unwrap_or_default();
         report.mistake(at, "host", text);
     }
-    let domains: Vec<_> = hosts
-        .iter()
-        .filter_map(|host| host.domain.as_ref())
-        .collect();
+    let domains: Vec<_> = hosts.iter().filter_map(|host| host.domain.as_ref()).collect();
     for (index, domain) in domains.iter().enumerate() {
         let same = |other: &&&At<_>| other.value == domain.value;
         if let Some(first) = domains.iter().take(index).find(same) {
@@ -137,24 +127,15 @@ fn check_domains(hosts: &[HostTable], report: &mut Report<'_>) {
 
 fn check_addresses(listen: &ListenTable, report: &mut Report<'_>) {
     let starttls = listen.c2s.iter().map(|address| ("listen.c2s", address));
-    let direct = listen
-        .c2s_tls
-        .iter()
-        .map(|address| ("listen.c2s_tls", address));
+    let direct = listen.c2s_tls.iter().map(|address| ("listen.c2s_tls", address));
     let all: Vec<_> = starttls.chain(direct).collect();
     if all.is_empty() {
         let at = report.written_at("listen").unwrap_or_default();
-        report.warning(
-            at,
-            "listen",
-            "has no address at all, so that no client can connect",
-        );
+        report.warning(at, "listen", "has no address at all, so that no client can connect");
     }
     for (index, (key, address)) in all.iter().enumerate() {
         let before = all.iter().take(index);
-        let clash = before
-            .copied()
-            .find(|(_, other)| overlap(address.value, other.value));
+        let clash = before.copied().find(|(_, other)| overlap(address.value, other.value));
         if let Some((other_key, other)) = clash {
             let text = format!(
                 "{} overlaps with {} of {other_key}; remove one of the two, or change its port",
@@ -220,12 +201,7 @@ fn check_certificate(host: &HostTable, report: &mut Report<'_>) {
     if let (Some(key), Some(key_file)) = (key, &host.key_file) {
         let provider = rustls::crypto::aws_lc_rs::default_provider();
         let files: (&Path, &Path) = (&certificate.value, &key_file.value.0);
-        reported(
-            pair(chain, key, files, &provider),
-            key_file.at,
-            "host.key_file",
-            report,
-        );
+        reported(pair(chain, key, files, &provider), key_file.at, "host.key_file", report);
     }
 }
 
@@ -250,6 +226,5 @@ fn reported<T, E: Display>(
     key: &str,
     report: &mut Report<'_>,
 ) -> Option<T> {
-    read.map_err(|error| report.mistake(at, key, error.to_string()))
-        .ok()
+    read.map_err(|error| report.mistake(at, key, error.to_string())).ok()
 }

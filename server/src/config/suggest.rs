@@ -35,15 +35,7 @@ fn distance(left: &str, right: &str) -> usize {
 }
 
 fn letters(word: &str) -> Vec<char> {
-    word.chars()
-        .map(|c| {
-            if c == '-' {
-                '_'
-            } else {
-                c.to_ascii_lowercase()
-            }
-        })
-        .collect()
+    word.chars().map(|c| if c == '-' { '_' } else { c.to_ascii_lowercase() }).collect()
 }
 
 #[cfg(test)]
@@ -61,34 +53,23 @@ mod tests {
             ("STANZA_DEPTH", "stanza_depth"),
             ("c2stls", "c2s_tls"),
         ] {
-            assert_eq!(
-                nearest(written, KNOWN.into_iter()),
-                Some(meant),
-                "{written}"
-            );
+            assert_eq!(nearest(written, KNOWN.into_iter()), Some(meant), "{written}");
         }
     }
 
     #[test]
     fn an_unrelated_word_finds_nothing() {
         assert_eq!(nearest("federation", KNOWN.into_iter()), None);
-        assert_eq!(
-            nearest("cs2", KNOWN.into_iter()),
-            None,
-            "two slips in three letters"
-        );
+        assert_eq!(nearest("cs2", KNOWN.into_iter()), None, "two slips in three letters");
         assert_eq!(nearest("", KNOWN.into_iter()), None);
         assert_eq!(nearest(&"s".repeat(100_000), KNOWN.into_iter()), None);
     }
 
     #[test]
     fn the_distance_counts_letters() {
-        for (left, right, letters) in [
-            ("", "abc", 3),
-            ("abc", "", 3),
-            ("kitten", "sitting", 3),
-            ("a", "a", 0),
-        ] {
+        for (left, right, letters) in
+            [("", "abc", 3), ("abc", "", 3), ("kitten", "sitting", 3), ("a", "a", 0)]
+        {
             assert_eq!(distance(left, right), letters);
         }
     }

@@ -18,22 +18,13 @@ pub(super) fn read(text: &str, report: &mut Report<'_>) -> Option<File> {
         return None;
     }
     let value = DeValue::Table(table.into_inner());
-    File::read(
-        &Written {
-            key: String::new(),
-            at: 0,
-            value: &value,
-        },
-        report,
-    )
+    File::read(&Written { key: String::new(), at: 0, value: &value }, report)
 }
 
 /// One finding for each line: the parser stumbles on behind the first in a line.
 fn report_errors(errors: &[Error], report: &mut Report<'_>) {
-    let mut places: Vec<(usize, &str)> = errors
-        .iter()
-        .map(|error| (start(error), error.message()))
-        .collect();
+    let mut places: Vec<(usize, &str)> =
+        errors.iter().map(|error| (start(error), error.message())).collect();
     places.sort_by_key(|(at, _)| *at);
     places.dedup_by_key(|(at, _)| report.line(*at));
     for (at, message) in places {

@@ -27,19 +27,14 @@ impl<'a> Table<'a> {
             wrong_type::<T>(written, report);
             return None;
         };
-        let table = Self {
-            key: written.key.clone(),
-            at: written.at,
-            entries,
-        };
+        let table = Self { key: written.key.clone(), at: written.at, entries };
         table.refuse_unknown(section, report);
         Some(table)
     }
 
     /// An option with a default, which also stands in for a mistaken value.
     pub(super) fn default<T: Value>(&self, field: &Field, report: &mut Report<'_>) -> T {
-        self.optional(field, report)
-            .unwrap_or_else(|| read_default(field))
+        self.optional(field, report).unwrap_or_else(|| read_default(field))
     }
 
     /// An option that must be there. `None` has been reported.
@@ -63,19 +58,11 @@ impl<'a> Table<'a> {
     fn find(&self, field: &Field) -> Option<Written<'a>> {
         let value = self.entries.get(field.name)?;
         let key = self.dotted(field.name);
-        Some(Written {
-            key,
-            at: value.span().start,
-            value: value.get_ref(),
-        })
+        Some(Written { key, at: value.span().start, value: value.get_ref() })
     }
 
     fn dotted(&self, name: &str) -> String {
-        if self.key.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{}.{name}", self.key)
-        }
+        if self.key.is_empty() { name.to_owned() } else { format!("{}.{name}", self.key) }
     }
 
     fn refuse_unknown(&self, section: &Section, report: &mut Report<'_>) {
@@ -90,10 +77,7 @@ impl<'a> Table<'a> {
 }
 
 /// The default as a value. The text of a default is ours.
-#[expect(
-    clippy::expect_used,
-    reason = "a test reads every default that is declared"
-)]
+#[expect(clippy::expect_used, reason = "a test reads every default that is declared")]
 fn read_default<T: Value>(field: &Field) -> T {
     let read = read_sample(field.presence.sample());
     read.expect("a declared default can be read and has the type of its option")
@@ -102,11 +86,7 @@ fn read_default<T: Value>(field: &Field) -> T {
 /// Reads a default, an example or a bound.
 pub(super) fn read_sample<T: Value>(text: &str) -> Option<T> {
     let value = DeValue::parse(text).ok()?;
-    let written = Written {
-        key: String::new(),
-        at: 0,
-        value: value.get_ref(),
-    };
+    let written = Written { key: String::new(), at: 0, value: value.get_ref() };
     T::read(&written, &mut Report::new("", text))
 }
 
@@ -140,18 +120,8 @@ fn outside<T: Value>(value: &T, bound: &Bound) -> Option<String> {
         Side::Least | Side::Advised => (order.is_lt(), "below", "raise it"),
         Side::Most => (order.is_gt(), "above", "lower it"),
     };
-    let why = if bound.why.is_empty() {
-        "the limit of this option"
-    } else {
-        bound.why
-    };
-    broken.then(|| {
-        format!(
-            "{} is {relation} {}, {why}; {remedy}",
-            value.show(),
-            limit.show()
-        )
-    })
+    let why = if bound.why.is_empty() { "the limit of this option" } else { bound.why };
+    broken.then(|| format!("{} is {relation} {}, {why}; {remedy}", value.show(), limit.show()))
 }
 
 /// What to say of a key that is no option of `section`.

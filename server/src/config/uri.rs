@@ -25,9 +25,7 @@ impl Text for Uri {
             return Err(no_scheme(text));
         };
         if text.len() > LONGEST {
-            return Err(format!(
-                "is longer than {LONGEST} bytes; write a shorter URI"
-            ));
+            return Err(format!("is longer than {LONGEST} bytes; write a shorter URI"));
         }
         if !rest.chars().all(is_uri_char) || !escapes_are_whole(rest) {
             return Err(format!(
@@ -55,9 +53,7 @@ fn no_scheme(text: &str) -> String {
 /// RFC 3986 §3.1: a letter, then letters, digits, `+`, `-` and `.`.
 fn is_scheme(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
 }
 
 /// RFC 3986 §2: unreserved, reserved, and `%` of an escape.

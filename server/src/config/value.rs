@@ -61,10 +61,7 @@ pub(super) trait Text: Sized {
 }
 
 impl<T: Text> Value for T {
-    const KIND: Kind = Kind::Scalar {
-        noun: T::NOUN,
-        sample: T::SAMPLE,
-    };
+    const KIND: Kind = Kind::Scalar { noun: T::NOUN, sample: T::SAMPLE };
 
     fn read(written: &Written<'_>, report: &mut Report<'_>) -> Option<Self> {
         let DeValue::String(text) = written.value else {
@@ -72,8 +69,7 @@ impl<T: Text> Value for T {
             return None;
         };
         let read = T::from_text(text);
-        read.map_err(|error| report.mistake(written.at, &written.key, error))
-            .ok()
+        read.map_err(|error| report.mistake(written.at, &written.key, error)).ok()
     }
 
     fn compare(&self, other: &Self) -> Option<Ordering> {
@@ -98,10 +94,7 @@ impl<T: Value> Value for At<T> {
     const KIND: Kind = T::KIND;
 
     fn read(written: &Written<'_>, report: &mut Report<'_>) -> Option<Self> {
-        T::read(written, report).map(|value| Self {
-            at: written.at,
-            value,
-        })
+        T::read(written, report).map(|value| Self { at: written.at, value })
     }
 }
 
@@ -116,14 +109,7 @@ impl<T: Value> Value for Vec<T> {
         let read = elements.iter().map(|element| {
             let at = element.span().start;
             let value = element.get_ref();
-            T::read(
-                &Written {
-                    key: written.key.clone(),
-                    at,
-                    value,
-                },
-                report,
-            )
+            T::read(&Written { key: written.key.clone(), at, value }, report)
         });
         // All are read before one that failed makes the list fail.
         let read: Vec<Option<T>> = read.collect();
@@ -292,9 +278,9 @@ impl Text for SocketAddr {
         })?;
         // An IPv6 listener takes IPv6 only, so a mapped address would never hear anybody.
         match address.ip() {
-            IpAddr::V6(ip) if ip.to_ipv4_mapped().is_some() => Err(format!(
-                "\"{text}\" is an IPv4 address in the form of IPv6; write it as IPv4"
-            )),
+            IpAddr::V6(ip) if ip.to_ipv4_mapped().is_some() => {
+                Err(format!("\"{text}\" is an IPv4 address in the form of IPv6; write it as IPv4"))
+            }
             _ => Ok(address),
         }
     }

@@ -100,7 +100,8 @@ mod tests {
 
     #[test]
     fn s3_every_id_in_our_name_is_replaced_however_it_is_written() {
-        let forged = [Some("juliet@localhost"), Some("JULIET@LocalHost"), Some("juliet@localhost/x")];
+        let forged =
+            [Some("juliet@localhost"), Some("JULIET@LocalHost"), Some("juliet@localhost/x")];
         let mut message = message(&forged);
         stamp(&mut message, &account(), 7);
         assert_eq!(message.element().children().count(), 1);

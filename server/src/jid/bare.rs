@@ -21,11 +21,7 @@ impl BareJid {
     /// Reads and normalises an address; one with a resourcepart is an error.
     pub fn parse(text: &str) -> Result<Self, JidError> {
         let jid = Jid::parse(text)?;
-        if jid.is_bare() {
-            Ok(jid.bare())
-        } else {
-            Err(JidError::NotBare)
-        }
+        if jid.is_bare() { Ok(jid.bare()) } else { Err(JidError::NotBare) }
     }
 
     /// Puts an address together.
@@ -36,11 +32,7 @@ impl BareJid {
         let start = local.as_str().len() + 1;
         let end = start + domain.as_str().len();
         let text = join(end, Some(local.as_str()), domain.as_str(), None);
-        Self {
-            text,
-            domain: offset(start),
-            end: offset(end),
-        }
+        Self { text, domain: offset(start), end: offset(end) }
     }
 
     /// The localpart, if there is one.
@@ -50,9 +42,7 @@ impl BareJid {
 
     /// The domainpart.
     pub fn domain(&self) -> &str {
-        self.text
-            .get(self.domain.into()..self.end.into())
-            .unwrap_or_default()
+        self.text.get(self.domain.into()..self.end.into()).unwrap_or_default()
     }
 
     /// The domainpart as a value of its own.
@@ -71,11 +61,7 @@ impl BareJid {
         text.push_str(self.as_str());
         text.push('/');
         text.push_str(resource.as_str());
-        Jid {
-            text: text.into(),
-            domain: self.domain,
-            end: self.end,
-        }
+        Jid { text: text.into(), domain: self.domain, end: self.end }
     }
 
     /// As [`BareJid::with_resource`], keeping in the type that there is one.
@@ -130,27 +116,15 @@ impl Hash for BareJid {
 impl From<Domain> for BareJid {
     fn from(domain: Domain) -> Self {
         let text = domain.shared();
-        Self {
-            end: offset(text.len()),
-            text,
-            domain: 0,
-        }
+        Self { end: offset(text.len()), text, domain: 0 }
     }
 }
 
 impl From<BareJid> for Jid {
     fn from(bare: BareJid) -> Self {
         let alone = bare.text.len() == usize::from(bare.end);
-        let text = if alone {
-            bare.text
-        } else {
-            bare.as_str().into()
-        };
-        Self {
-            text,
-            domain: bare.domain,
-            end: bare.end,
-        }
+        let text = if alone { bare.text } else { bare.as_str().into() };
+        Self { text, domain: bare.domain, end: bare.end }
     }
 }
 

@@ -76,23 +76,15 @@ mod tests {
 
     #[test]
     fn hebrew_with_vowel_points_is_orderly() {
-        assert!(is_orderly(
-            "\u{5E9}\u{5C1}\u{5B8}\u{5DC}\u{5D5}\u{5B9}\u{5DD}"
-        ));
+        assert!(is_orderly("\u{5E9}\u{5C1}\u{5B8}\u{5DC}\u{5D5}\u{5B9}\u{5DD}"));
         assert!(is_orderly("\u{5D0}\u{5B8}"));
         assert!(is_orderly("\u{627}1\u{628}2"));
     }
 
     #[test]
     fn a_mixture_of_directions_is_not() {
-        for text in [
-            "a\u{5D0}",
-            "\u{5D0}a",
-            "1\u{5D0}",
-            "\u{5D0}-",
-            "\u{5D0}1\u{661}",
-            "a\u{661}",
-        ] {
+        for text in ["a\u{5D0}", "\u{5D0}a", "1\u{5D0}", "\u{5D0}-", "\u{5D0}1\u{661}", "a\u{661}"]
+        {
             assert!(!is_orderly(text), "{text:?}");
         }
     }

@@ -157,10 +157,7 @@ impl Present {
         let any = |test: fn(char) -> bool| text.chars().any(test);
         Self {
             japanese: any(|c| {
-                matches!(
-                    SCRIPT.get(c),
-                    Script::Hiragana | Script::Katakana | Script::Han
-                )
+                matches!(SCRIPT.get(c), Script::Hiragana | Script::Katakana | Script::Han)
             }),
             arabic_digit: any(|c| matches!(c, '\u{660}'..='\u{669}')),
             extended_digit: any(|c| matches!(c, '\u{6F0}'..='\u{6F9}')),
@@ -195,13 +192,8 @@ fn joins(before: &str, after: &str) -> bool {
     let solid = |c: &char| JOINING.get(*c) != JoiningType::Transparent;
     let left = before.chars().rev().find(solid).map(|c| JOINING.get(c));
     let right = after.chars().find(solid).map(|c| JOINING.get(c));
-    matches!(
-        left,
-        Some(JoiningType::LeftJoining | JoiningType::DualJoining)
-    ) && matches!(
-        right,
-        Some(JoiningType::RightJoining | JoiningType::DualJoining)
-    )
+    matches!(left, Some(JoiningType::LeftJoining | JoiningType::DualJoining))
+        && matches!(right, Some(JoiningType::RightJoining | JoiningType::DualJoining))
 }
 
 fn before(text: &str, at: usize) -> &str {
@@ -229,15 +221,8 @@ mod tests {
 
     #[test]
     fn symbols_spaces_and_compatibility_characters_are_freeform_only() {
-        for text in [
-            "a b",
-            "\u{265A}",
-            "\u{2163}",
-            "\u{FB01}",
-            "\u{1F973}",
-            "\u{20BF}",
-            "\u{1680}",
-        ] {
+        for text in ["a b", "\u{265A}", "\u{2163}", "\u{FB01}", "\u{1F973}", "\u{20BF}", "\u{1680}"]
+        {
             assert_eq!(both(text), (false, true), "{text:?}");
         }
     }
@@ -265,12 +250,7 @@ mod tests {
             '\u{640}',
             '\u{3164}',
         ] {
-            assert_eq!(
-                both(c.encode_utf8(&mut [0; 4])),
-                (false, false),
-                "U+{:04X}",
-                c as u32
-            );
+            assert_eq!(both(c.encode_utf8(&mut [0; 4])), (false, false), "U+{:04X}", c as u32);
         }
     }
 

@@ -55,11 +55,7 @@ impl TryFrom<Jid> for FullJid {
     type Error = JidError;
 
     fn try_from(jid: Jid) -> Result<Self, JidError> {
-        if jid.is_bare() {
-            Err(JidError::NotFull)
-        } else {
-            Ok(Self(jid))
-        }
+        if jid.is_bare() { Err(JidError::NotFull) } else { Ok(Self(jid)) }
     }
 }
 

@@ -74,9 +74,7 @@ text_impls!(Localpart, Domain, Resource);
 pub(super) fn local_form(text: &str) -> Result<Cow<'_, str>, JidError> {
     bounded(text, Part::Local)?;
     if text.is_ascii() {
-        return ascii_local(text)
-            .ok_or(JidError::Invalid(Part::Local))
-            .and_then(fits(Part::Local));
+        return ascii_local(text).ok_or(JidError::Invalid(Part::Local)).and_then(fits(Part::Local));
     }
     precis::username_case_mapped(text)
         // RFC 7622 §3.3.1: looked for after mapping, which can make an '@' of U+FF20.
@@ -87,9 +85,7 @@ pub(super) fn local_form(text: &str) -> Result<Cow<'_, str>, JidError> {
 
 pub(super) fn domain_form(text: &str) -> Result<Cow<'_, str>, JidError> {
     bounded(text, Part::Domain)?;
-    domain::normal(text)
-        .ok_or(JidError::Invalid(Part::Domain))
-        .and_then(fits(Part::Domain))
+    domain::normal(text).ok_or(JidError::Invalid(Part::Domain)).and_then(fits(Part::Domain))
 }
 
 pub(super) fn resource_form(text: &str) -> Result<Cow<'_, str>, JidError> {
@@ -110,11 +106,7 @@ fn ascii_local(text: &str) -> Option<Cow<'_, str>> {
         }
         upper |= byte.is_ascii_uppercase();
     }
-    Some(if upper {
-        Cow::Owned(text.to_ascii_lowercase())
-    } else {
-        Cow::Borrowed(text)
-    })
+    Some(if upper { Cow::Owned(text.to_ascii_lowercase()) } else { Cow::Borrowed(text) })
 }
 
 /// RFC 7622 §3.3.1.
@@ -133,10 +125,6 @@ fn bounded(text: &str, part: Part) -> Result<(), JidError> {
 /// RFC 7622 §3.1: the length counts after normalisation.
 fn fits<'a>(part: Part) -> impl Fn(Cow<'a, str>) -> Result<Cow<'a, str>, JidError> {
     move |form| {
-        if form.len() <= MAX_PART {
-            Ok(form)
-        } else {
-            Err(JidError::TooLong(part))
-        }
+        if form.len() <= MAX_PART { Ok(form) } else { Err(JidError::TooLong(part)) }
     }
 }

@@ -63,10 +63,8 @@ fn enforce_opaque(text: &str) -> Option<String> {
     if !Class::Freeform.allows(text) {
         return None;
     }
-    let spaced: String = text
-        .chars()
-        .map(|c| if is_non_ascii_space(c) { ' ' } else { c })
-        .collect();
+    let spaced: String =
+        text.chars().map(|c| if is_non_ascii_space(c) { ' ' } else { c }).collect();
     let normal = NFC.normalize(&spaced).into_owned();
     (!normal.is_empty()).then_some(normal)
 }
@@ -125,14 +123,8 @@ mod tests {
     #[test]
     fn the_legal_passwords_of_rfc_8265_table_3_have_these_forms() {
         for (text, normal) in [
-            (
-                "correct horse battery staple",
-                "correct horse battery staple",
-            ),
-            (
-                "Correct Horse Battery Staple",
-                "Correct Horse Battery Staple",
-            ),
+            ("correct horse battery staple", "correct horse battery staple"),
+            ("Correct Horse Battery Staple", "Correct Horse Battery Staple"),
             ("\u{3C0}\u{DF}\u{E5}", "\u{3C0}\u{DF}\u{E5}"),
             ("Jack of \u{2666}s", "Jack of \u{2666}s"),
             ("foo\u{1680}bar", "foo bar"),

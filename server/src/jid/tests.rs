@@ -12,75 +12,20 @@ fn jid(text: &str) -> Jid {
 fn the_legal_addresses_of_rfc_7622_table_1_are_read() {
     for (text, local, domain, resource) in [
         ("juliet@example.com", Some("juliet"), "example.com", None),
-        (
-            "juliet@example.com/foo",
-            Some("juliet"),
-            "example.com",
-            Some("foo"),
-        ),
-        (
-            "juliet@example.com/foo bar",
-            Some("juliet"),
-            "example.com",
-            Some("foo bar"),
-        ),
-        (
-            "juliet@example.com/foo@bar",
-            Some("juliet"),
-            "example.com",
-            Some("foo@bar"),
-        ),
-        (
-            "foo\\20bar@example.com",
-            Some("foo\\20bar"),
-            "example.com",
-            None,
-        ),
-        (
-            "fussball@example.com",
-            Some("fussball"),
-            "example.com",
-            None,
-        ),
-        (
-            "fu\u{DF}ball@example.com",
-            Some("fu\u{DF}ball"),
-            "example.com",
-            None,
-        ),
+        ("juliet@example.com/foo", Some("juliet"), "example.com", Some("foo")),
+        ("juliet@example.com/foo bar", Some("juliet"), "example.com", Some("foo bar")),
+        ("juliet@example.com/foo@bar", Some("juliet"), "example.com", Some("foo@bar")),
+        ("foo\\20bar@example.com", Some("foo\\20bar"), "example.com", None),
+        ("fussball@example.com", Some("fussball"), "example.com", None),
+        ("fu\u{DF}ball@example.com", Some("fu\u{DF}ball"), "example.com", None),
         ("\u{3C0}@example.com", Some("\u{3C0}"), "example.com", None),
-        (
-            "\u{3A3}@example.com/foo",
-            Some("\u{3C3}"),
-            "example.com",
-            Some("foo"),
-        ),
-        (
-            "\u{3C3}@example.com/foo",
-            Some("\u{3C3}"),
-            "example.com",
-            Some("foo"),
-        ),
-        (
-            "\u{3C2}@example.com/foo",
-            Some("\u{3C2}"),
-            "example.com",
-            Some("foo"),
-        ),
-        (
-            "king@example.com/\u{265A}",
-            Some("king"),
-            "example.com",
-            Some("\u{265A}"),
-        ),
+        ("\u{3A3}@example.com/foo", Some("\u{3C3}"), "example.com", Some("foo")),
+        ("\u{3C3}@example.com/foo", Some("\u{3C3}"), "example.com", Some("foo")),
+        ("\u{3C2}@example.com/foo", Some("\u{3C2}"), "example.com", Some("foo")),
+        ("king@example.com/\u{265A}", Some("king"), "example.com", Some("\u{265A}")),
         ("example.com", None, "example.com", None),
         ("example.com/foobar", None, "example.com", Some("foobar")),
-        (
-            "a.example.com/b@example.net",
-            None,
-            "a.example.com",
-            Some("b@example.net"),
-        ),
+        ("a.example.com/b@example.net", None, "a.example.com", Some("b@example.net")),
     ] {
         let jid = jid(text);
         assert_eq!(
@@ -130,10 +75,7 @@ fn a_part_has_at_most_1023_octets() {
 #[test]
 fn length_is_counted_after_mapping() {
     let wide = "\u{FF41}".repeat(1023);
-    assert_eq!(
-        jid(&format!("{wide}@example.com")).local().unwrap().len(),
-        1023
-    );
+    assert_eq!(jid(&format!("{wide}@example.com")).local().unwrap().len(), 1023);
     let lowered = "\u{130}".repeat(512);
     let error = Jid::parse(&format!("{lowered}@example.com"));
     assert_eq!(error, Err(JidError::TooLong(Part::Local)));
@@ -178,11 +120,7 @@ fn unassigned_invisible_and_bidirectional_tricks_are_refused() {
 
 #[test]
 fn one_account_has_one_normal_form() {
-    for text in [
-        "Juliet@EXAMPLE.com.",
-        "JULIET@example.com",
-        "\u{FF2A}uliet@Example.Com",
-    ] {
+    for text in ["Juliet@EXAMPLE.com.", "JULIET@example.com", "\u{FF2A}uliet@Example.Com"] {
         assert_eq!(jid(text), jid("juliet@example.com"));
     }
     assert_eq!(jid("a@xn--bcher-kva.example"), jid("A@B\u{DC}CHER.example"));
@@ -193,23 +131,14 @@ fn one_account_has_one_normal_form() {
 fn kinds_of_address_convert_and_compare() {
     let full = jid("a@b.c/d");
     let bare = full.bare();
-    assert_eq!(
-        (bare.as_str(), bare.local(), bare.domain()),
-        ("a@b.c", Some("a"), "b.c")
-    );
+    assert_eq!((bare.as_str(), bare.local(), bare.domain()), ("a@b.c", Some("a"), "b.c"));
     assert_ne!(bare, full);
     assert_ne!(full, bare);
     assert_eq!(Jid::from(bare.clone()), bare);
     assert_eq!(bare.with_resource(&"d".parse().unwrap()), full);
-    assert_eq!(
-        full.with_resource(&"e".parse().unwrap()).as_str(),
-        "a@b.c/e"
-    );
+    assert_eq!(full.with_resource(&"e".parse().unwrap()).as_str(), "a@b.c/e");
     assert_eq!(bare.full(&"d".parse().unwrap()), full);
-    assert_eq!(
-        BareJid::new(Some("A".parse().unwrap()), "b.c".parse().unwrap()),
-        bare
-    );
+    assert_eq!(BareJid::new(Some("A".parse().unwrap()), "b.c".parse().unwrap()), bare);
     assert_eq!(BareJid::from(bare.to_domain()), jid("b.c"));
     assert_eq!(BareJid::parse("a@b/c"), Err(JidError::NotBare));
     assert_eq!(FullJid::parse("a@b"), Err(JidError::NotFull));
@@ -231,10 +160,7 @@ fn an_address_is_small() {
 #[test]
 fn addresses_are_strings_in_serde() {
     let jid: Jid = serde_json::from_str(r#""Juliet@Example.com/Balcony""#).unwrap();
-    assert_eq!(
-        serde_json::to_string(&jid).unwrap(),
-        r#""juliet@example.com/Balcony""#
-    );
+    assert_eq!(serde_json::to_string(&jid).unwrap(), r#""juliet@example.com/Balcony""#);
     assert!(serde_json::from_str::<BareJid>(r#""a@b/c""#).is_err());
     assert!(serde_json::from_str::<Domain>(r#""a@b""#).is_err());
 }

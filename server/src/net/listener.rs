@@ -42,8 +42,7 @@ impl Listener {
     /// # Errors
     /// What the system says.
     pub fn bind(address: SocketAddr, slots: Slots) -> io::Result<Self> {
-        let socket =
-            Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
         }

@@ -118,7 +118,10 @@ impl Certificates {
     {
         let start = LazyConfigAcceptor::new(Acceptor::default(), io).await?;
         let named = start.client_hello().server_name().and_then(|name| Domain::parse(name).ok());
-        let host = self.host(named.as_ref()).or_else(|| self.host(asked)).or_else(|| self.host(self.default.as_ref()));
+        let host = self
+            .host(named.as_ref())
+            .or_else(|| self.host(asked))
+            .or_else(|| self.host(self.default.as_ref()));
         let host = host.ok_or(std::io::ErrorKind::NotFound)?;
         let stream = start.into_stream(Arc::clone(&host.config)).await?;
         let exporter = exporter(&stream);
@@ -137,9 +140,8 @@ impl HostTls {
         let key = PrivateKeyDer::from_pem_file(&files.key)
             .map_err(|error| unreadable(&files.key, "a private key", &error))?;
         let end_point = chain.first().and_then(|leaf| server_end_point(leaf));
-        let config = configure(chain, key, minimum).map_err(|error| CertificateError::Unusable {
-            domain: files.domain.clone(),
-            reason: error.to_string(),
+        let config = configure(chain, key, minimum).map_err(|error| {
+            CertificateError::Unusable { domain: files.domain.clone(), reason: error.to_string() }
         })?;
         Ok(HostTls { config: Arc::new(config), end_point })
     }

@@ -23,7 +23,9 @@ pub struct AccountLocks {
 
 /// Held locks; given back when dropped.
 #[derive(Debug)]
-pub struct AccountGuard(#[expect(dead_code, reason = "held for its Drop")] Vec<OwnedMutexGuard<()>>);
+pub struct AccountGuard(
+    #[expect(dead_code, reason = "held for its Drop")] Vec<OwnedMutexGuard<()>>,
+);
 
 impl Default for AccountLocks {
     fn default() -> Self {

@@ -134,10 +134,13 @@ impl Session {
     }
 }
 
+/// A part of the accounts, each with its sessions.
+type Shard = HashMap<BareJid, Vec<Arc<Session>>>;
+
 /// All sessions, by account.
 #[derive(Debug)]
 pub struct Sessions {
-    shards: Box<[Mutex<HashMap<BareJid, Vec<Arc<Session>>>>]>,
+    shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
 }
 
@@ -216,11 +219,7 @@ impl Sessions {
         self.shards.iter().map(|shard| lock(shard).values().map(Vec::len).sum::<usize>()).sum()
     }
 
-    fn within<R>(
-        &self,
-        account: &str,
-        action: impl FnOnce(&mut HashMap<BareJid, Vec<Arc<Session>>>) -> R,
-    ) -> R {
+    fn within<R>(&self, account: &str, action: impl FnOnce(&mut Shard) -> R) -> R {
         let index = (self.hasher.hash_one(account) % SHARDS as u64) as usize;
         match self.shards.get(index) {
             Some(shard) => action(&mut lock(shard)),

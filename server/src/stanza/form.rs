@@ -11,8 +11,7 @@ pub fn result(form_type: &str) -> Element {
 
 /// One field with its values.
 pub fn field<'a>(var: &str, values: impl IntoIterator<Item = &'a str>) -> Element {
-    let values = values
-        .into_iter()
-        .map(|value| Element::new(ns::DATA_FORMS, "value").with_text(value));
+    let values =
+        values.into_iter().map(|value| Element::new(ns::DATA_FORMS, "value").with_text(value));
     Element::new(ns::DATA_FORMS, "field").with_attr("var", var).with_children(values)
 }

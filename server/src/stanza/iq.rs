@@ -58,13 +58,13 @@ pub struct Iq {
 }
 
 impl Iq {
-    pub(super) fn read(mut element: Element, from: Jid) -> Result<Self, Rejected> {
+    pub(super) fn read(mut element: Element, from: Jid) -> Result<Self, Box<Rejected>> {
         match check(&element) {
             Ok((kind, to)) => {
                 normalize_to(&mut element, to.as_ref());
                 Ok(Iq { from, to, kind, element })
             }
-            Err(error) => Err(Rejected { element, error }),
+            Err(error) => Err(Rejected::new(element, error)),
         }
     }
 

@@ -46,14 +46,14 @@ pub struct Message {
 }
 
 impl Message {
-    pub(super) fn read(mut element: Element, from: Jid) -> Result<Self, Rejected> {
+    pub(super) fn read(mut element: Element, from: Jid) -> Result<Self, Box<Rejected>> {
         match destination(&element) {
             Ok(to) => {
                 normalize_to(&mut element, to.as_ref());
                 let kind = MessageKind::parse(element.attr("type"));
                 Ok(Message { from, to, kind, element })
             }
-            Err(error) => Err(Rejected { element, error: error.into() }),
+            Err(error) => Err(Rejected::new(element, error)),
         }
     }
 

@@ -35,7 +35,7 @@ impl Stanza {
     ///
     /// # Errors
     /// The element comes back with the error, so that an answer can be addressed.
-    pub fn from_client(mut element: Element, from: &Jid) -> Result<Stanza, Rejected> {
+    pub fn from_client(mut element: Element, from: &Jid) -> Result<Stanza, Box<Rejected>> {
         // RFC 6120 §8.1.2.1: the server stamps the full JID.
         element.set_attr("from", from.as_str());
         match element.name() {
@@ -104,6 +104,13 @@ pub struct Rejected {
     pub element: Element,
     /// Why.
     pub error: StanzaError,
+}
+
+impl Rejected {
+    /// Boxed: it is seldom, and would make every result as large as an element.
+    fn new(element: Element, error: StanzaError) -> Box<Self> {
+        Box::new(Rejected { element, error })
+    }
 }
 
 /// The error answer to a stanza, or nothing where none may be given.

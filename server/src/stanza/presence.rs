@@ -80,13 +80,13 @@ pub struct Presence {
 }
 
 impl Presence {
-    pub(super) fn read(mut element: Element, from: Jid) -> Result<Self, Rejected> {
+    pub(super) fn read(mut element: Element, from: Jid) -> Result<Self, Box<Rejected>> {
         match check(&element) {
             Ok((kind, to)) => {
                 normalize_to(&mut element, to.as_ref());
                 Ok(Presence { from, to, kind, element })
             }
-            Err(error) => Err(Rejected { element, error }),
+            Err(error) => Err(Rejected::new(element, error)),
         }
     }
 
@@ -115,7 +115,9 @@ impl Presence {
     pub fn priority(&self) -> Result<i8, StanzaError> {
         match self.element.child(ns::CLIENT, "priority") {
             None => Ok(0),
-            Some(priority) => Ok(priority.text().trim().parse().map_err(|_| Condition::BadRequest)?),
+            Some(priority) => {
+                Ok(priority.text().trim().parse().map_err(|_| Condition::BadRequest)?)
+            }
         }
     }
 

@@ -59,10 +59,7 @@ impl Batch {
         let key = tree.physical(key).into();
         match value::encode(value) {
             Ok(value) => self.push(Op::Put(key, value)),
-            Err(error) => self.blame(StoreError::Encode {
-                tree: tree.name(),
-                what: error.0,
-            }),
+            Err(error) => self.blame(StoreError::Encode { tree: tree.name(), what: error.0 }),
         }
     }
 
@@ -110,10 +107,7 @@ impl Batch {
             Expect::Present => self.require(key, Expect::Present),
             Expect::Equals(value) => match value::encode(value) {
                 Ok(value) => self.require(key, Expect::Equals(value)),
-                Err(error) => self.blame(StoreError::Encode {
-                    tree: tree.name(),
-                    what: error.0,
-                }),
+                Err(error) => self.blame(StoreError::Encode { tree: tree.name(), what: error.0 }),
             },
         }
     }

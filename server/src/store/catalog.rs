@@ -35,10 +35,7 @@ pub enum Scope {
 }
 
 /// Whether bytes decode: the key without its id, then the value.
-pub(crate) type Decodes = (
-    fn(&[u8]) -> Result<(), String>,
-    fn(Bytes) -> Result<(), String>,
-);
+pub(crate) type Decodes = (fn(&[u8]) -> Result<(), String>, fn(Bytes) -> Result<(), String>);
 
 /// A row of the catalog. Made by [`Tree::info`] and its siblings.
 #[derive(Debug, Clone, Copy)]
@@ -62,24 +59,13 @@ impl TreeInfo {
     /// A tombstone for [`RETIRED`].
     #[must_use]
     pub const fn tombstone(id: u8, name: &'static str, since: u32, held: &'static str) -> Self {
-        Self {
-            id,
-            name,
-            since,
-            retired: true,
-            holds: held,
-            scope: Scope::Server,
-            decodes: None,
-        }
+        Self { id, name, since, retired: true, holds: held, scope: Scope::Server, decodes: None }
     }
 
     /// All its keys.
     #[must_use]
     pub fn whole(&self) -> RawRange {
-        RawRange {
-            from: vec![self.id],
-            to: vec![self.id.saturating_add(1)],
-        }
+        RawRange { from: vec![self.id], to: vec![self.id.saturating_add(1)] }
     }
 
     /// Its keys of one account; `None` if the tree is not kept by account.
@@ -118,9 +104,8 @@ impl Catalog {
         rows.sort_by_key(|row| row.id);
         for (at, row) in rows.iter().enumerate() {
             let rest = rows.iter().skip(at + 1);
-            if let Some(twin) = rest
-                .clone()
-                .find(|other| other.id == row.id || other.name == row.name)
+            if let Some(twin) =
+                rest.clone().find(|other| other.id == row.id || other.name == row.name)
             {
                 return Err(StoreError::Catalog(format!(
                     "trees `{}` (id {:#04x}) and `{}` (id {:#04x}) collide",
@@ -149,9 +134,9 @@ impl Catalog {
     pub(crate) fn admit(&self, key: &[u8]) -> Result<()> {
         match key.first().map(|id| (id, self.tree(*id))) {
             Some((_, Some(row))) if !row.retired => Ok(()),
-            Some((id, _)) => Err(StoreError::Catalog(format!(
-                "tree {id:#04x} is used but not declared"
-            ))),
+            Some((id, _)) => {
+                Err(StoreError::Catalog(format!("tree {id:#04x} is used but not declared")))
+            }
             None => Err(StoreError::Catalog("an empty key".into())),
         }
     }
@@ -179,10 +164,7 @@ mod tests {
 
     #[test]
     fn an_account_prefix_covers_the_account_and_not_its_namesake() {
-        let range = ONE
-            .account_info(1, "x")
-            .account_prefix("a.example", "al")
-            .unwrap();
+        let range = ONE.account_info(1, "x").account_prefix("a.example", "al").unwrap();
         let holds = |user: &str| {
             let key = ONE.physical(&("a.example", user, 7_u64));
             range.from <= key && key < range.to

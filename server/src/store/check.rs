@@ -16,10 +16,7 @@ use super::{
 /// Problems that are listed; more are only counted.
 const LISTED: usize = 100;
 
-const STEP: Most = Most {
-    rows: 512,
-    bytes: 1024 * 1024,
-};
+const STEP: Most = Most { rows: 512, bytes: 1024 * 1024 };
 
 /// What a check found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,15 +50,9 @@ impl Walk {
     pub(crate) fn new(catalog: &Catalog) -> Self {
         let records = catalog.rows().iter().map(|row| (row.name, 0)).collect();
         Self {
-            rest: RawRange {
-                from: Vec::new(),
-                to: vec![u8::MAX, u8::MAX],
-            },
+            rest: RawRange { from: Vec::new(), to: vec![u8::MAX, u8::MAX] },
             seen: 0,
-            report: Report {
-                records,
-                ..Report::default()
-            },
+            report: Report { records, ..Report::default() },
         }
     }
 
@@ -72,9 +63,8 @@ impl Walk {
         dir: &Path,
         catalog: &Catalog,
     ) -> Result<Option<Report>> {
-        let found = engine
-            .scan(&self.rest, false, STEP)
-            .map_err(|error| error.told(dir, "reading"))?;
+        let found =
+            engine.scan(&self.rest, false, STEP).map_err(|error| error.told(dir, "reading"))?;
         for (key, physical) in &found.rows {
             if let Err(what) = row(engine, dir, catalog, key, physical, &mut self.report) {
                 self.report.problem(key, &what);
@@ -106,9 +96,7 @@ fn row(
     if id == CHUNK_ID {
         return chunk_row(engine, key);
     }
-    let tree = catalog
-        .tree(id)
-        .ok_or_else(|| format!("no tree has the id {id:#04x}"))?;
+    let tree = catalog.tree(id).ok_or_else(|| format!("no tree has the id {id:#04x}"))?;
     *report.records.entry(tree.name).or_default() += 1;
     let Some((key_decodes, value_decodes)) = tree.decodes else {
         return Ok(());

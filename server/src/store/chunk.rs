@@ -138,9 +138,7 @@ mod tests {
     fn stored(len: usize) -> (Bytes, Head, BTreeMap<Bytes, Bytes>) {
         let value: Bytes = (0..len).map(|at| (at % 251) as u8).collect();
         let (head, chunks) = split(b"key", &value).unwrap();
-        let Form::Chunked(head) = form(head) else {
-            panic!("not a head")
-        };
+        let Form::Chunked(head) = form(head) else { panic!("not a head") };
         (value, head, chunks.into_iter().collect())
     }
 

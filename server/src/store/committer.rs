@@ -192,8 +192,7 @@ impl Committer {
     /// Opens the engine again, and lets readers have it.
     fn open(&self) -> Result<Arc<Engine>> {
         let opened = Engine::open(&self.options).map(Arc::new);
-        self.shared
-            .swap(opened.clone().map_or_else(Slot::Down, Slot::Up));
+        self.shared.swap(opened.clone().map_or_else(Slot::Down, Slot::Up));
         opened
     }
 
@@ -245,11 +244,7 @@ impl Group {
 
     /// What readers have to wait for: hints are nothing to wait for.
     fn in_flight(&self, writes: &Arc<Writes>) -> Arc<Writes> {
-        if self.is_durable() {
-            Arc::clone(writes)
-        } else {
-            Arc::default()
-        }
+        if self.is_durable() { Arc::clone(writes) } else { Arc::default() }
     }
 
     fn is_durable(&self) -> bool {
@@ -280,13 +275,10 @@ impl Group {
 
     /// Hints wait for nothing but being visible.
     fn answer_hints(&mut self) {
-        let (durable, hints) = std::mem::take(&mut self.waiting)
-            .into_iter()
-            .partition(|commit| commit.durable);
+        let (durable, hints) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|commit| commit.durable);
         self.waiting = durable;
-        hints
-            .into_iter()
-            .for_each(|hint: Commit| hint.answer(Ok(())));
+        hints.into_iter().for_each(|hint: Commit| hint.answer(Ok(())));
     }
 
     fn answer(self, result: &Result<()>) {
@@ -306,9 +298,7 @@ fn fatal(error: EngineError, shared: &Shared) -> StoreError {
 }
 
 fn holds(engine: &Engine, writes: &Writes) -> bool {
-    writes
-        .iter()
-        .all(|(key, value)| engine.get(key).is_ok_and(|found| found == *value))
+    writes.iter().all(|(key, value)| engine.get(key).is_ok_and(|found| found == *value))
 }
 
 /// Waits until the last reader has let go; no new one can come. Readers hold an engine for one page.

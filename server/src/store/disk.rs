@@ -16,10 +16,7 @@ pub struct Disk {
 
 impl Default for Disk {
     fn default() -> Self {
-        Self {
-            free_space: Arc::new(available),
-            sync: Arc::new(File::sync_data),
-        }
+        Self { free_space: Arc::new(available), sync: Arc::new(File::sync_data) }
     }
 }
 

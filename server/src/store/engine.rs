@@ -30,14 +30,8 @@ impl EngineError {
     pub(crate) fn told(self, dir: &Path, what: &str) -> StoreError {
         match self {
             Self::Full => StoreError::Full,
-            Self::Io(why) => StoreError::Io {
-                what: format!("{what} {}", dir.display()),
-                why,
-            },
-            Self::Damaged(what) => StoreError::Damaged {
-                path: dir.to_owned(),
-                what,
-            },
+            Self::Io(why) => StoreError::Io { what: format!("{what} {}", dir.display()), why },
+            Self::Damaged(what) => StoreError::Damaged { path: dir.to_owned(), what },
         }
     }
 }
@@ -175,18 +169,10 @@ impl MemoryEngine {
     fn scan(&self, range: &RawRange, reverse: bool, most: Most) -> RawRows {
         use std::ops::Bound::{Excluded, Included};
         let rows = self.rows();
-        let bounds = (
-            Included(range.from.as_slice()),
-            Excluded(range.to.as_slice()),
-        );
-        let found = rows
-            .range::<[u8], _>(bounds)
-            .map(|(key, value)| (key.clone(), value.clone()));
-        let found: Box<dyn Iterator<Item = _>> = if reverse {
-            Box::new(found.rev())
-        } else {
-            Box::new(found)
-        };
+        let bounds = (Included(range.from.as_slice()), Excluded(range.to.as_slice()));
+        let found = rows.range::<[u8], _>(bounds).map(|(key, value)| (key.clone(), value.clone()));
+        let found: Box<dyn Iterator<Item = _>> =
+            if reverse { Box::new(found.rev()) } else { Box::new(found) };
         let Ok(rows) = RawRows::collect(found.map(Ok::<_, std::convert::Infallible>), most);
         rows
     }

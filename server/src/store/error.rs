@@ -123,10 +123,7 @@ impl StoreError {
         if is_full(error) {
             return Self::Full;
         }
-        Self::Io {
-            what: what.into(),
-            why: error.to_string(),
-        }
+        Self::Io { what: what.into(), why: error.to_string() }
     }
 }
 
@@ -139,9 +136,5 @@ pub(crate) fn is_full(error: &std::io::Error) -> bool {
 /// A key as text for messages: printable ASCII stays, the rest is `\x..`. At most 256 bytes of key.
 pub(crate) fn escaped(key: &[u8]) -> String {
     const SHOWN: usize = 256;
-    key.iter()
-        .take(SHOWN)
-        .flat_map(|byte| byte.escape_ascii())
-        .map(char::from)
-        .collect()
+    key.iter().take(SHOWN).flat_map(|byte| byte.escape_ascii()).map(char::from).collect()
 }

@@ -41,13 +41,7 @@ fn install() {
 fn noted(info: &PanicHookInfo<'_>) -> bool {
     let message = info.payload_as_str().unwrap_or("no message");
     // One line: sled's assertions print whole structures.
-    let line: String = message
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .take(200)
-        .collect();
+    let line: String = message.lines().next().unwrap_or_default().chars().take(200).collect();
     let inside = CAUGHT.try_with(|caught| match caught.try_borrow_mut().as_deref_mut() {
         Ok(Some(text)) => {
             text.clone_from(&line);

@@ -68,10 +68,7 @@ impl<'a> KeySlice<'a> {
 
     /// Takes `N` bytes.
     pub fn fixed<const N: usize>(&mut self) -> Result<[u8; N], KeyError> {
-        let (head, rest) = self
-            .0
-            .split_first_chunk::<N>()
-            .ok_or(KeyError("too short"))?;
+        let (head, rest) = self.0.split_first_chunk::<N>().ok_or(KeyError("too short"))?;
         self.0 = rest;
         Ok(*head)
     }
@@ -98,11 +95,7 @@ impl<'a> KeySlice<'a> {
 
     /// Ends decoding: nothing may be left.
     pub fn end(self) -> Result<(), KeyError> {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            Err(KeyError("trailing bytes"))
-        }
+        if self.0.is_empty() { Ok(()) } else { Err(KeyError("trailing bytes")) }
     }
 }
 

@@ -94,12 +94,8 @@ impl Store {
         let engine = migrations::open(&options)?;
         let shared = Arc::new(Shared::new(options.dir.clone(), engine));
         let (queue, requests) = mpsc::unbounded_channel();
-        let committer = Committer {
-            shared: Arc::clone(&shared),
-            queue: requests,
-            options,
-            fatal: None,
-        };
+        let committer =
+            Committer { shared: Arc::clone(&shared), queue: requests, options, fatal: None };
         let thread = thread::Builder::new()
             .name("committer".into())
             .spawn(|| committer.run())
@@ -162,9 +158,8 @@ impl Store {
                 let done = walk.step(&engine, store.dir(), store.catalog());
                 (walk, done)
             };
-            let stepped = tokio::task::spawn_blocking(step)
-                .await
-                .map_err(|_| StoreError::Closed)?;
+            let stepped =
+                tokio::task::spawn_blocking(step).await.map_err(|_| StoreError::Closed)?;
             walk = stepped.0;
             progress(walk.seen());
             if let Some(report) = stepped.1? {
@@ -181,23 +176,9 @@ impl Store {
         after: Option<&[u8]>,
     ) -> Result<Rows<Vec<u8>, Bytes>> {
         let range = after.map_or_else(|| range.clone(), |key| range.clone().beyond(key, false));
-        let found = self
-            .page(Want {
-                tree: "",
-                range,
-                reverse: false,
-                limit: PAGE_MAX,
-            })
-            .await?;
-        let rows = found
-            .rows
-            .into_iter()
-            .map(|(key, value)| (key.to_vec(), value))
-            .collect();
-        Ok(Rows {
-            rows,
-            more: found.more,
-        })
+        let found = self.page(Want { tree: "", range, reverse: false, limit: PAGE_MAX }).await?;
+        let rows = found.rows.into_iter().map(|(key, value)| (key.to_vec(), value)).collect();
+        Ok(Rows { rows, more: found.more })
     }
 
     /// Writes what is queued and closes the files. Other handles get [`StoreError::Closed`] from then on.
@@ -240,12 +221,7 @@ impl Store {
         let size = u32::try_from(batch.size().clamp(1, QUEUE_BYTES)).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.0.room).acquire_many_owned(size).await.ok();
         let (answer, answered) = oneshot::channel();
-        let request = Request::Commit(Commit {
-            batch,
-            durable,
-            answer,
-            room,
-        });
+        let request = Request::Commit(Commit { batch, durable, answer, room });
         self.0.queue.send(request).map_err(|_| StoreError::Closed)?;
         answered.await.unwrap_or(Err(StoreError::Closed))
     }
@@ -313,9 +289,7 @@ impl Store {
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Store")
-            .field("dir", &self.dir())
-            .finish_non_exhaustive()
+        f.debug_struct("Store").field("dir", &self.dir()).finish_non_exhaustive()
     }
 }
 
@@ -325,11 +299,7 @@ impl Drop for Inner {
         let (done, _) = oneshot::channel();
         // An error means that it has ended.
         self.queue.send(Request::Close(done)).unwrap_or(());
-        let thread = self
-            .thread
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the committer panicked");
         }
@@ -338,11 +308,9 @@ impl Drop for Inner {
 
 fn named(name: &'static str, error: StoreError) -> StoreError {
     match error {
-        StoreError::DamagedRecord { key, what, .. } => StoreError::DamagedRecord {
-            tree: name,
-            key,
-            what,
-        },
+        StoreError::DamagedRecord { key, what, .. } => {
+            StoreError::DamagedRecord { tree: name, key, what }
+        }
         other => other,
     }
 }

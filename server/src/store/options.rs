@@ -62,10 +62,7 @@ impl Options {
     pub fn transient() -> Self {
         Self {
             reserve_bytes: 0,
-            disk: Disk {
-                free_space: Arc::new(|_| Ok(u64::MAX)),
-                ..Disk::default()
-            },
+            disk: Disk { free_space: Arc::new(|_| Ok(u64::MAX)), ..Disk::default() },
             transient: true,
             ..Self::new("transient")
         }
@@ -74,8 +71,6 @@ impl Options {
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options")
-            .field("dir", &self.dir)
-            .finish_non_exhaustive()
+        f.debug_struct("Options").field("dir", &self.dir).finish_non_exhaustive()
     }
 }

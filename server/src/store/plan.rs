@@ -19,10 +19,7 @@ use super::{
 pub(crate) static NOTHING: Writes = Writes::new();
 
 /// How many rows of a range are looked at in one go.
-const STEP: Most = Most {
-    rows: 256,
-    bytes: 256 * 1024,
-};
+const STEP: Most = Most { rows: 256, bytes: 256 * 1024 };
 
 /// Why a batch is not applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,12 +38,7 @@ impl From<EngineError> for Refusal {
 
 /// The writes of `batch` on top of `earlier`. Their cost is at most [`COMMIT_MAX`].
 pub(crate) fn plan(engine: &Engine, earlier: &Writes, batch: &Batch) -> Result<Writes, Refusal> {
-    let mut plan = Plan {
-        engine,
-        earlier,
-        own: Writes::new(),
-        cost: 0,
-    };
+    let mut plan = Plan { engine, earlier, own: Writes::new(), cost: 0 };
     plan.check(&batch.expects)?;
     for op in &batch.ops {
         plan.run(op)?;
@@ -57,10 +49,7 @@ pub(crate) fn plan(engine: &Engine, earlier: &Writes, batch: &Batch) -> Result<W
 
 /// What writing these rows costs, in bytes.
 pub(crate) fn cost(writes: &Writes) -> usize {
-    writes
-        .iter()
-        .map(|(key, value)| row_cost(key, value.as_ref()))
-        .sum()
+    writes.iter().map(|(key, value)| row_cost(key, value.as_ref())).sum()
 }
 
 struct Plan<'a> {
@@ -160,11 +149,7 @@ impl Plan<'_> {
         if self.cost <= COMMIT_MAX {
             return Ok(());
         }
-        let error = StoreError::TooLarge {
-            what: "batch",
-            bytes: self.cost,
-            limit: COMMIT_MAX,
-        };
+        let error = StoreError::TooLarge { what: "batch", bytes: self.cost, limit: COMMIT_MAX };
         Err(Refusal::Batch(error))
     }
 
@@ -189,14 +174,8 @@ fn keys_in<'a>(writes: &'a Writes, range: &RawRange) -> impl Iterator<Item = Byt
     let bounds =
         (!range.is_empty()).then(|| (Included(range.from.clone()), Excluded(range.to.clone())));
     bounds.into_iter().flat_map(|(from, to)| {
-        let bounds = (
-            from.as_ref().map(Vec::as_slice),
-            to.as_ref().map(Vec::as_slice),
-        );
-        writes
-            .range::<[u8], _>(bounds)
-            .map(|(key, _)| key.clone())
-            .collect::<Vec<_>>()
+        let bounds = (from.as_ref().map(Vec::as_slice), to.as_ref().map(Vec::as_slice));
+        writes.range::<[u8], _>(bounds).map(|(key, _)| key.clone()).collect::<Vec<_>>()
     })
 }
 

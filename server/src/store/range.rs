@@ -47,18 +47,11 @@ impl<F> Range<F> {
             // Ids end at 0xFE: see `catalog::RESERVED`.
             None => vec![id.saturating_add(1)],
         };
-        RawRange {
-            from: with_id(id, &self.from),
-            to,
-        }
+        RawRange { from: with_id(id, &self.from), to }
     }
 
     fn of(from: Vec<u8>, to: Option<Vec<u8>>) -> Self {
-        Self {
-            from,
-            to,
-            form: PhantomData,
-        }
+        Self { from, to, form: PhantomData }
     }
 }
 
@@ -116,21 +109,13 @@ impl<F> Page<F> {
     /// Up to `limit` rows from the start of the range. At most [`super::PAGE_MAX`] are read.
     #[must_use]
     pub fn first(limit: u16) -> Self {
-        Self {
-            limit,
-            reverse: false,
-            after: None,
-            form: PhantomData,
-        }
+        Self { limit, reverse: false, after: None, form: PhantomData }
     }
 
     /// Up to `limit` rows from the end of the range, last row first.
     #[must_use]
     pub fn last(limit: u16) -> Self {
-        Self {
-            reverse: true,
-            ..Self::first(limit)
-        }
+        Self { reverse: true, ..Self::first(limit) }
     }
 
     /// Goes on behind `key`, in the direction of the page. The key itself need not exist.

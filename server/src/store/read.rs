@@ -46,12 +46,7 @@ impl Want {
             Some(key) => raw.beyond(&with_id(tree.id(), key), page.reverse),
             None => raw,
         };
-        Self {
-            tree: tree.name(),
-            range,
-            reverse: page.reverse,
-            limit: page.limit.min(PAGE_MAX),
-        }
+        Self { tree: tree.name(), range, reverse: page.reverse, limit: page.limit.min(PAGE_MAX) }
     }
 }
 
@@ -81,17 +76,10 @@ pub(crate) fn page(engine: &Engine, dir: &Path, want: &Want) -> Result<RawRows> 
     if want.limit == 0 {
         return Ok(RawRows::default());
     }
-    let most = Most {
-        rows: want.limit.into(),
-        bytes: PAGE_BYTES,
-    };
-    let found = engine
-        .scan(&want.range, want.reverse, most)
-        .map_err(|error| error.told(dir, "reading"))?;
-    let mut out = RawRows {
-        rows: Vec::with_capacity(found.rows.len()),
-        more: found.more,
-    };
+    let most = Most { rows: want.limit.into(), bytes: PAGE_BYTES };
+    let found =
+        engine.scan(&want.range, want.reverse, most).map_err(|error| error.told(dir, "reading"))?;
+    let mut out = RawRows { rows: Vec::with_capacity(found.rows.len()), more: found.more };
     let mut bytes = 0;
     for (key, physical) in found.rows {
         if bytes > PAGE_BYTES {
@@ -111,10 +99,7 @@ pub(crate) fn page(engine: &Engine, dir: &Path, want: &Want) -> Result<RawRows> 
 pub(crate) fn typed<K: Key, V: Value>(tree: &Tree<K, V>, raw: RawRows) -> Result<Rows<K, V>> {
     let decode = |(key, value): Row| Ok((tree.key_of(&key)?, tree.value_of(&key, value)?));
     let rows = raw.rows.into_iter().map(decode).collect::<Result<_>>()?;
-    Ok(Rows {
-        rows,
-        more: raw.more,
-    })
+    Ok(Rows { rows, more: raw.more })
 }
 
 /// `None`: removed since the scan.
@@ -127,9 +112,5 @@ fn whole(engine: &Engine, dir: &Path, key: &[u8], physical: Bytes) -> Result<Opt
 
 fn damaged(key: &[u8], what: &str) -> StoreError {
     // Whoever knows the tree's name puts it in.
-    StoreError::DamagedRecord {
-        tree: "",
-        key: escaped(key),
-        what: what.into(),
-    }
+    StoreError::DamagedRecord { tree: "", key: escaped(key), what: what.into() }
 }

@@ -29,8 +29,7 @@ impl Store {
         K: Key,
         V: Value,
     {
-        self.remove_all(|tree| tree.account_prefix(domain, user), last.id())
-            .await
+        self.remove_all(|tree| tree.account_prefix(domain, user), last.id()).await
     }
 
     /// Removes everything of a domain, with the records of `last` (the tree of domains or accounts) at the end.
@@ -40,8 +39,7 @@ impl Store {
         K: Key,
         V: Value,
     {
-        self.remove_all(|tree| tree.domain_prefix(domain), last.id())
-            .await
+        self.remove_all(|tree| tree.domain_prefix(domain), last.id()).await
     }
 
     async fn remove_all(
@@ -50,10 +48,7 @@ impl Store {
         last: u8,
     ) -> Result<()> {
         let trees = || self.catalog().rows().iter().filter(|tree| !tree.retired);
-        let mut all: Vec<_> = trees()
-            .filter(|tree| tree.id != last)
-            .filter_map(&part)
-            .collect();
+        let mut all: Vec<_> = trees().filter(|tree| tree.id != last).filter_map(&part).collect();
         let rest = all.clone();
         all.extend(trees().filter(|tree| tree.id == last).filter_map(&part));
         match self.commit(of_ranges(&all)).await {
@@ -69,12 +64,7 @@ impl Store {
 
     /// Removes the first rows of a range. Tells whether there were any.
     async fn remove_step(&self, range: &RawRange) -> Result<bool> {
-        let want = Want {
-            tree: "",
-            range: range.clone(),
-            reverse: false,
-            limit: STEP_ROWS,
-        };
+        let want = Want { tree: "", range: range.clone(), reverse: false, limit: STEP_ROWS };
         let found = self.page(want).await?;
         let mut batch = Batch::new();
         for (key, _) in found.rows {

@@ -106,8 +106,7 @@ impl Shared {
 
     /// Nobody knows what became of them: who waits gets this error.
     pub(crate) fn crash(&self, error: StoreError) {
-        self.settled
-            .send_modify(|settled| settled.dead = Some(error));
+        self.settled.send_modify(|settled| settled.dead = Some(error));
     }
 
     /// The group in flight, if it writes this key.
@@ -118,10 +117,7 @@ impl Shared {
     /// The group in flight, if it writes into this range.
     pub(crate) fn unsettled_range(&self, range: &RawRange) -> Option<u64> {
         use std::ops::Bound::{Excluded, Included};
-        let bounds = (
-            Included(range.from.as_slice()),
-            Excluded(range.to.as_slice()),
-        );
+        let bounds = (Included(range.from.as_slice()), Excluded(range.to.as_slice()));
         self.unsettled(|writes| {
             !range.is_empty() && writes.range::<[u8], _>(bounds).next().is_some()
         })
@@ -130,9 +126,7 @@ impl Shared {
     /// Waits for the end of a group. `false`: it may have failed, read again.
     pub(crate) async fn settled(&self, group: u64) -> Result<bool> {
         let mut settled = self.settled.subscribe();
-        let end = settled
-            .wait_for(|settled| settled.upto >= group || settled.dead.is_some())
-            .await;
+        let end = settled.wait_for(|settled| settled.upto >= group || settled.dead.is_some()).await;
         let end = end.map_err(|_| StoreError::Closed)?;
         match &end.dead {
             Some(error) if end.upto < group => Err(error.clone()),
@@ -142,10 +136,7 @@ impl Shared {
 
     fn unsettled(&self, touches: impl FnOnce(&Writes) -> bool) -> Option<u64> {
         let flight = self.flight.read().unwrap_or_else(PoisonError::into_inner);
-        flight
-            .as_ref()
-            .filter(|flight| touches(&flight.writes))
-            .map(|flight| flight.group)
+        flight.as_ref().filter(|flight| touches(&flight.writes)).map(|flight| flight.group)
     }
 }
 

@@ -74,11 +74,7 @@ impl SledEngine {
     /// Opens the database in `dir`, or makes one if there never was one.
     pub(crate) fn open(dir: &Path, cache_bytes: u64, disk: Disk) -> Result<Self, StoreError> {
         create_dir(dir)?;
-        let place = Place {
-            dir: dir.to_owned(),
-            cache_bytes,
-            disk,
-        };
+        let place = Place { dir: dir.to_owned(), cache_bytes, disk };
         let lock = place.lock()?;
         place.refuse_lost()?;
         Self::start(place, lock)
@@ -102,9 +98,7 @@ impl SledEngine {
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Bytes>, EngineError> {
-        guarded(|| self.db.get(key))?
-            .map(|found| found.map(bytes))
-            .map_err(from_sled)
+        guarded(|| self.db.get(key))?.map(|found| found.map(bytes)).map_err(from_sled)
     }
 
     pub(crate) fn scan(
@@ -162,13 +156,7 @@ impl SledEngine {
         place.sync_created()?;
         let log = File::open(place.dir.join("db")).map_err(|error| place.io("opening", &error))?;
         let waker = Waker::start(&db).map_err(|error| place.io("starting a thread for", &error))?;
-        Ok(Self {
-            db,
-            log,
-            waker,
-            place,
-            _lock: lock,
-        })
+        Ok(Self { db, log, waker, place, _lock: lock })
     }
 }
 
@@ -189,9 +177,7 @@ impl Place {
         let file = File::create(self.dir.join(LOCK)).map_err(|error| self.io("locking", &error))?;
         match file.try_lock() {
             Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => Err(StoreError::Locked {
-                path: self.dir.clone(),
-            }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: self.dir.clone() }),
             Err(TryLockError::Error(error)) => Err(self.io("locking", &error)),
         }
     }
@@ -221,8 +207,7 @@ impl Place {
         let entries = fs::read_dir(&self.dir).map_err(|error| self.io("reading", &error))?;
         let names = entries.flatten().map(|entry| entry.path());
         let is_snapshot = |path: &PathBuf| {
-            path.file_name()
-                .is_some_and(|name| name.as_encoded_bytes().starts_with(b"snap."))
+            path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"snap."))
         };
         Ok(names.filter(is_snapshot).collect())
     }
@@ -263,10 +248,7 @@ impl Place {
     }
 
     fn damaged(&self, what: String) -> StoreError {
-        StoreError::Damaged {
-            path: self.dir.clone(),
-            what,
-        }
+        StoreError::Damaged { path: self.dir.clone(), what }
     }
 }
 
@@ -285,31 +267,22 @@ impl Waker {
         let pages = db.context.pagecache.clone();
         let config = Config::clone(&db.context);
         let (stop, stopped) = mpsc::channel();
-        let thread = thread::Builder::new()
-            .name("store-waker".into())
-            .spawn(move || {
-                while stopped.recv_timeout(Self::EVERY) == Err(mpsc::RecvTimeoutError::Timeout) {
-                    if config.global_error().is_err() {
-                        // Finds the error, notifies all who wait, writes nothing.
-                        drop(pages.log.make_stable(sled::Lsn::MAX));
-                    }
+        let thread = thread::Builder::new().name("store-waker".into()).spawn(move || {
+            while stopped.recv_timeout(Self::EVERY) == Err(mpsc::RecvTimeoutError::Timeout) {
+                if config.global_error().is_err() {
+                    // Finds the error, notifies all who wait, writes nothing.
+                    drop(pages.log.make_stable(sled::Lsn::MAX));
                 }
-            })?;
-        Ok(Self {
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+            }
+        })?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 }
 
 impl Drop for Waker {
     fn drop(&mut self) {
         drop(self.stop.take());
-        if self
-            .thread
-            .take()
-            .is_some_and(|thread| thread.join().is_err())
-        {
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the store's waker panicked");
         }
     }

@@ -26,19 +26,12 @@ impl<K: Key, V: Value> Tree<K, V> {
     /// Declares a tree. The id is for ever; features take 0x01 to 0xFD. Checked when the program is built.
     #[must_use]
     pub const fn new(id: u8, name: &'static str) -> Self {
-        assert!(
-            id != catalog::META_ID && id < catalog::CHUNK_ID,
-            "this tree id is reserved"
-        );
+        assert!(id != catalog::META_ID && id < catalog::CHUNK_ID, "this tree id is reserved");
         Self::unchecked(id, name)
     }
 
     pub(crate) const fn unchecked(id: u8, name: &'static str) -> Self {
-        Self {
-            id,
-            name,
-            types: PhantomData,
-        }
+        Self { id, name, types: PhantomData }
     }
 
     /// The first byte of its keys.
@@ -103,22 +96,14 @@ impl<K: Key, V: Value> Tree<K, V> {
     }
 
     pub(crate) fn damaged(&self, physical: &[u8], what: String) -> StoreError {
-        StoreError::DamagedRecord {
-            tree: self.name,
-            key: escaped(physical),
-            what,
-        }
+        StoreError::DamagedRecord { tree: self.name, key: escaped(physical), what }
     }
 }
 
 fn key_decodes<K: Key>(key: &[u8]) -> Result<(), String> {
-    K::from_key(key)
-        .map(drop)
-        .map_err(|error| error.to_string())
+    K::from_key(key).map(drop).map_err(|error| error.to_string())
 }
 
 fn value_decodes<V: Value>(logical: Bytes) -> Result<(), String> {
-    value::decode::<V>(logical)
-        .map(drop)
-        .map_err(|error| error.0)
+    value::decode::<V>(logical).map(drop).map_err(|error| error.0)
 }

@@ -25,11 +25,7 @@ pub struct Tx {
 
 impl Tx {
     pub(crate) fn new(store: Store) -> Self {
-        Self {
-            store,
-            batch: Batch::new(),
-            seen: HashMap::new(),
-        }
+        Self { store, batch: Batch::new(), seen: HashMap::new() }
     }
 
     /// Reads a record. The same key gives the same answer until it is written here.

@@ -63,11 +63,7 @@ impl Value for () {
 
     fn read(version: u8, body: Bytes) -> Result<Self, ValueError> {
         only(1, version)?;
-        if body.is_empty() {
-            Ok(())
-        } else {
-            Err(ValueError("an index entry has a body".into()))
-        }
+        if body.is_empty() { Ok(()) } else { Err(ValueError("an index entry has a body".into())) }
     }
 }
 
@@ -131,9 +127,7 @@ impl<H: Record> Value for Headed<H> {
 /// The value with its version byte in front.
 pub(crate) fn encode<V: Value>(value: &V) -> Result<Bytes, ValueError> {
     if V::VERSION == u8::MAX {
-        return Err(ValueError(
-            "version 255 is the mark of a chunked value".into(),
-        ));
+        return Err(ValueError("version 255 is the mark of a chunked value".into()));
     }
     let mut out = vec![V::VERSION];
     value.write(&mut out)?;
@@ -142,19 +136,12 @@ pub(crate) fn encode<V: Value>(value: &V) -> Result<Bytes, ValueError> {
 
 /// The reverse of [`encode`].
 pub(crate) fn decode<V: Value>(mut bytes: Bytes) -> Result<V, ValueError> {
-    let version = bytes
-        .first()
-        .copied()
-        .ok_or_else(|| ValueError("empty".into()))?;
+    let version = bytes.first().copied().ok_or_else(|| ValueError("empty".into()))?;
     V::read(version, bytes.split_off(1))
 }
 
 fn only(known: u8, version: u8) -> Result<(), ValueError> {
-    if version == known {
-        Ok(())
-    } else {
-        Err(ValueError(format!("unknown version {version}")))
-    }
+    if version == known { Ok(()) } else { Err(ValueError(format!("unknown version {version}"))) }
 }
 
 fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ValueError> {
@@ -163,9 +150,5 @@ fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ValueError> {
 
 /// serde's messages quote content ("invalid type: string \"secret\""): only the place may be told.
 fn shape(error: &serde_json::Error) -> ValueError {
-    ValueError(format!(
-        "JSON {:?} error in column {}",
-        error.classify(),
-        error.column()
-    ))
+    ValueError(format!("JSON {:?} error in column {}", error.classify(), error.column()))
 }

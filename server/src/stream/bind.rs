@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::StreamError;
 use super::features::{self, StreamPhase};
 use super::header::unknown_host;
 use super::transport::{Closed, Ended, Transport};
-use super::StreamError;
 use crate::jid::{BareJid, Resource};
 use crate::ns;
 use crate::router::{InboxLimits, Session};
@@ -23,6 +23,8 @@ const ATTEMPTS: usize = 5;
 pub struct Authenticated<S> {
     pub(super) transport: Transport<S>,
     pub(super) account: BareJid,
+    /// What `Accounts::changes` was before the login.
+    pub(super) changes: u64,
 }
 
 /// A connection with a full address.
@@ -51,11 +53,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Authenticated<S> {
         let domain = self.account.domain();
         // The login was for one domain; a stream to another one is a stream to nowhere.
         let domain = opening.to.filter(|to| to.as_str() == domain).ok_or_else(unknown_host)?;
-        if opening.from.is_some_and(|from| from != self.account) {
+        if opening.from.as_ref().is_some_and(|from| *from != self.account) {
             // RFC 6120 §4.7.1: from, if given, is the account of the login.
             return Err(StreamError::invalid_from("from is not who logged in").into());
         }
-        self.transport.open(&domain, &server.stream_id());
+        self.transport.open(&domain, opening.from.as_ref(), &server.stream_id());
         let offer = features::offer(server, StreamPhase::Authenticated, &domain);
         self.transport.send(&offer).await?;
         for _ in 0..ATTEMPTS {
@@ -79,7 +81,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Authenticated<S> {
     }
 
     /// The request, and the resource it asks for; nothing asked for means any.
-    #[expect(clippy::type_complexity, reason = "a request and what it asks for, used once")]
     async fn read(
         &mut self,
         element: Element,
@@ -105,18 +106,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Authenticated<S> {
         Ok((iq, wanted))
     }
 
-    fn take(
-        &self,
-        server: &Server,
-        wanted: Option<Resource>,
-    ) -> Result<Arc<Session>, StanzaError> {
+    fn take(&self, server: &Server, wanted: Option<Resource>) -> Result<Arc<Session>, StanzaError> {
         let resource = match wanted {
             Some(resource) => resource,
             // RFC 6120 §7.6: made by the server, so that nobody can guess it.
             None => server.random_resource()?,
         };
         let limits = &server.config().limits;
-        let inbox = InboxLimits { stanzas: limits.outbox_stanzas, bytes: limits.outbox_bytes.as_usize() };
+        let inbox =
+            InboxLimits { stanzas: limits.outbox_stanzas, bytes: limits.outbox_bytes.as_usize() };
         let session = Arc::new(Session::new(self.account.with_resource(&resource), inbox));
         let replaced = server
             .sessions
@@ -126,6 +124,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Authenticated<S> {
         if let Some(old) = replaced {
             // RFC 6120 §7.7.2.2: the new stream wins; a phone that lost its link comes back as itself.
             old.close(StreamError::conflict("replaced by a new connection"));
+        }
+        if server.accounts.changes() != self.changes {
+            // Somebody's password was changed, or an account was disabled, while this login was under
+            // way, and its sessions were closed before this one was among them. It is seldom ours,
+            // but logging in again costs little.
+            session.close(StreamError::reset("accounts were changed meanwhile, log in again"));
         }
         Ok(session)
     }

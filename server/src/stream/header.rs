@@ -38,19 +38,33 @@ pub(super) fn unknown_host() -> StreamError {
     StreamError::host_unknown("this server does not serve that domain")
 }
 
-/// Our header. The id is unique among the streams of this server (RFC 6120 §4.7.3).
-pub(super) fn write(output: &mut Vec<u8>, from: Option<&Domain>, id: &str) {
+/// What our header says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Answer<'a> {
+    /// The domain; nothing if the client asked for none that is served.
+    pub(super) from: Option<&'a Domain>,
+    /// Who the client said it is (RFC 6120 §4.7.2: then it is addressed as such).
+    pub(super) to: Option<&'a BareJid>,
+    /// Unique among the streams of this server (RFC 6120 §4.7.3).
+    pub(super) id: &'a str,
+}
+
+/// Our header.
+pub(super) fn write(output: &mut Vec<u8>, answer: Answer<'_>) {
     output.extend_from_slice(b"<?xml version='1.0'?><stream:stream xmlns='jabber:client' ");
     output.extend_from_slice(b"xmlns:stream='http://etherx.jabber.org/streams' version='1.0' ");
     output.extend_from_slice(b"xml:lang='en'");
-    if let Some(from) = from {
-        output.extend_from_slice(b" from='");
-        escape_attr(output, from.as_str());
+    let Answer { from, to, id } = answer;
+    let from = from.map(|from| ("from", from.as_str()));
+    let to = to.map(|to| ("to", to.as_str()));
+    for (name, value) in [from, to, Some(("id", id))].into_iter().flatten() {
+        output.push(b' ');
+        output.extend_from_slice(name.as_bytes());
+        output.extend_from_slice(b"='");
+        escape_attr(output, value);
         output.push(b'\'');
     }
-    output.extend_from_slice(b" id='");
-    escape_attr(output, id);
-    output.extend_from_slice(b"'>");
+    output.push(b'>');
 }
 
 fn check(header: &Header) -> Result<(), StreamError> {

@@ -4,11 +4,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::StreamError;
 use super::bind::Authenticated;
 use super::features::{self, StreamPhase};
 use super::header::unknown_host;
 use super::transport::{Closed, Ended, Transport};
-use super::StreamError;
 use crate::auth::{ChannelBindings, Login, SaslError, Step};
 use crate::jid::{BareJid, Domain};
 use crate::net::Peer;
@@ -35,8 +35,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Secured<S> {
     /// # Errors
     /// The stream ended.
     pub async fn authenticate(mut self, server: &Server) -> Result<Authenticated<S>, Ended<S>> {
+        // Read before any password is verified.
+        let changes = server.accounts.changes();
         match self.talk(server).await {
-            Ok(account) => Ok(Authenticated { transport: self.transport, account }),
+            Ok(account) => Ok(Authenticated { transport: self.transport, account, changes }),
             Err(why) => Err(Ended { transport: self.transport, why }),
         }
     }
@@ -44,7 +46,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Secured<S> {
     async fn talk(&mut self, server: &Server) -> Result<BareJid, Closed> {
         let opening = self.transport.opening().await?;
         let domain = opening.to.filter(|to| server.serves(to.as_str())).ok_or_else(unknown_host)?;
-        self.transport.open(&domain, &server.stream_id());
+        self.transport.open(&domain, opening.from.as_ref(), &server.stream_id());
         let bindings = std::mem::take(&mut self.bindings);
         let login = Login::new(server, &domain, &bindings, self.peer);
         let mut offer = features::offer(server, StreamPhase::Secured, &domain);

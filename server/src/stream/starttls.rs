@@ -2,9 +2,9 @@
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::StreamError;
 use super::header::unknown_host;
 use super::transport::{Closed, Ended, Transport};
-use super::StreamError;
 use crate::jid::Domain;
 use crate::ns;
 use crate::server::Server;
@@ -34,7 +34,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Plain<S> {
     async fn talk(&mut self, server: &Server) -> Result<Domain, Closed> {
         let opening = self.0.opening().await?;
         let domain = opening.to.filter(|to| server.serves(to.as_str())).ok_or_else(unknown_host)?;
-        self.0.open(&domain, &server.stream_id());
+        self.0.open(&domain, opening.from.as_ref(), &server.stream_id());
         let required = Element::new(ns::TLS, "required");
         let starttls = Element::new(ns::TLS, "starttls").with_child(required);
         self.0.send(&Element::new(ns::STREAMS, "features").with_child(starttls)).await?;

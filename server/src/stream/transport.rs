@@ -10,8 +10,8 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::StreamError;
-use super::header::{self, Opening};
-use crate::jid::Domain;
+use super::header::{self, Answer, Opening};
+use crate::jid::{BareJid, Domain};
 use crate::xml::{Element, Frame, Framer, Limits, Parser, Scope};
 
 /// One TLS record at most comes out of a read.
@@ -127,7 +127,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
     /// [`Closed`]: the stream is over.
     pub async fn event(&mut self) -> Result<Event, Closed> {
         loop {
-            if let Some(event) = self.next()? {
+            if let Some(event) = self.take()? {
                 return Ok(event);
             }
             self.fill().await?;
@@ -178,7 +178,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
     ///
     /// # Errors
     /// The XML is not what it must be.
-    pub fn next(&mut self) -> Result<Option<Event>, StreamError> {
+    pub fn take(&mut self) -> Result<Option<Event>, StreamError> {
         Ok(match self.framer.next()? {
             None => None,
             Some(Frame::Close) => Some(Event::Close),
@@ -210,9 +210,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         })
     }
 
-    /// Adds our stream header to the output.
-    pub fn open(&mut self, from: &Domain, id: &str) {
-        header::write(&mut self.output, Some(from), id);
+    /// Adds our stream header to the output; `to` is who the client said it is.
+    pub fn open(&mut self, from: &Domain, to: Option<&BareJid>, id: &str) {
+        header::write(&mut self.output, Answer { from: Some(from), to, id });
         self.opened = true;
     }
 
@@ -231,13 +231,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         self.output.len() >= WRITE_AT
     }
 
-    /// Writes what was added.
+    /// Writes what was added; says whether there was anything.
     ///
     /// # Errors
     /// The connection is gone, or the peer made no room in time.
-    pub async fn flush(&mut self) -> Result<(), Closed> {
+    pub async fn flush(&mut self) -> Result<bool, Closed> {
         if self.output.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         // The buffer is given up each time: a quiet connection holds none.
         let output = std::mem::take(&mut self.output);
@@ -246,7 +246,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
             self.io.flush().await
         };
         match timeout(self.write_limit, write).await {
-            Ok(written) => Ok(written?),
+            Ok(written) => Ok(written.map(|()| true)?),
             Err(_) => Err(Closed::Lost(io::ErrorKind::TimedOut)),
         }
     }
@@ -257,7 +257,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
     /// As [`flush`](Self::flush).
     pub async fn send(&mut self, element: &Element) -> Result<(), Closed> {
         self.queue(element);
-        self.flush().await
+        self.flush().await.map(|_| ())
     }
 
     /// Ends the stream: says why if there is something to say, closes, and lets go of the socket.
@@ -266,7 +266,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
             // RFC 6120 §4.9.1.2: an error stands inside a stream, so ours is opened first. It
             // names no domain: the peer asked for none that is served here.
             if !self.opened {
-                header::write(&mut self.output, None, "none");
+                let nobody = Answer { from: None, to: None, id: "none" };
+                header::write(&mut self.output, nobody);
                 self.opened = true;
             }
             self.queue(&error.to_element());

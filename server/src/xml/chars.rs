@@ -74,9 +74,7 @@ pub(super) fn split_qname(name: &str) -> Result<(&str, &str), XmlError> {
 }
 
 fn has_control(bytes: &[u8]) -> bool {
-    bytes
-        .iter()
-        .fold(false, |found, &byte| found | is_forbidden_control(byte))
+    bytes.iter().fold(false, |found, &byte| found | is_forbidden_control(byte))
 }
 
 /// U+FFFE and U+FFFF, whose UTF-8 is EF BF BE and EF BF BF.
@@ -118,14 +116,7 @@ mod tests {
 
     #[test]
     fn control_characters_and_noncharacters_are_not_well_formed() {
-        for bad in [
-            "\u{0}",
-            "\u{1}",
-            "\u{B}",
-            "\u{1F}",
-            "a\u{FFFE}",
-            "\u{FFFF}b",
-        ] {
+        for bad in ["\u{0}", "\u{1}", "\u{B}", "\u{1F}", "a\u{FFFE}", "\u{FFFF}b"] {
             assert_eq!(text(bad.as_bytes()), Err(XmlError::NotWellFormed));
         }
     }

@@ -84,10 +84,7 @@ mod tests {
     fn another_encoding_is_unsupported() {
         for bad in ["UTF-16", "iso-8859-1", "utf8", ""] {
             let declaration = format!("<?xml version='1.0' encoding='{bad}'?>");
-            assert_eq!(
-                check(declaration.as_bytes()),
-                Err(XmlError::UnsupportedEncoding)
-            );
+            assert_eq!(check(declaration.as_bytes()), Err(XmlError::UnsupportedEncoding));
         }
     }
 

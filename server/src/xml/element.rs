@@ -43,12 +43,7 @@ impl Element {
     pub fn new(ns: impl Into<Ns>, name: impl Into<CompactString>) -> Self {
         let name = name.into();
         debug_assert!(!name.contains(':'), "a local name has no prefix");
-        Self {
-            name,
-            ns: ns.into(),
-            attributes: Vec::new(),
-            nodes: Vec::new(),
-        }
+        Self { name, ns: ns.into(), attributes: Vec::new(), nodes: Vec::new() }
     }
 
     /// This element with the attribute `name`, which has no namespace.
@@ -134,11 +129,7 @@ impl Element {
         name: impl Into<CompactString>,
         value: impl Into<CompactString>,
     ) {
-        let attribute = Attribute {
-            ns: ns.into(),
-            name: name.into(),
-            value: value.into(),
-        };
+        let attribute = Attribute { ns: ns.into(), name: name.into(), value: value.into() };
         debug_assert!(!attribute.name.contains(':'), "a local name has no prefix");
         debug_assert!(
             attribute.name != "xmlns" || !attribute.ns.is_none(),
@@ -230,19 +221,16 @@ impl Element {
 
     /// Takes all children out, in order, and leaves neither children nor text.
     pub fn take_children(&mut self) -> impl Iterator<Item = Self> + use<> {
-        mem::take(&mut self.nodes)
-            .into_iter()
-            .filter_map(|node| match node {
-                Node::Element(child) => Some(child),
-                Node::Text(_) => None,
-            })
+        mem::take(&mut self.nodes).into_iter().filter_map(|node| match node {
+            Node::Element(child) => Some(child),
+            Node::Text(_) => None,
+        })
     }
 
     /// Keeps the children for which `keep` holds, and all text.
     pub fn retain_children(&mut self, mut keep: impl FnMut(&Self) -> bool) {
         let before = self.nodes.len();
-        self.nodes
-            .retain(|node| node.as_element().is_none_or(&mut keep));
+        self.nodes.retain(|node| node.as_element().is_none_or(&mut keep));
         if self.nodes.len() < before {
             self.join_texts();
         }
@@ -302,10 +290,7 @@ impl Element {
         self.name == other.name
             && self.ns == other.ns
             && self.attributes.len() == other.attributes.len()
-            && self
-                .attributes
-                .iter()
-                .all(|a| other.attr_ns(a.ns(), a.name()) == Some(a.value()))
+            && self.attributes.iter().all(|a| other.attr_ns(a.ns(), a.name()) == Some(a.value()))
     }
 
     /// Makes one of every two texts that stand side by side.

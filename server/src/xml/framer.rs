@@ -80,10 +80,7 @@ impl Framer {
 
     /// For elements without a stream around them, as over WebSocket (RFC 7395 §3.3).
     pub fn without_stream(limits: Limits) -> Self {
-        Self {
-            stage: Stage::Elements,
-            ..Self::new(limits)
-        }
+        Self { stage: Stage::Elements, ..Self::new(limits) }
     }
 
     /// Takes over what was read. After an error, and after the end of the stream, it is dropped.
@@ -166,9 +163,7 @@ impl Framer {
         let (end, beyond) = self.window();
         let frame = self.buffer.get(self.start..end).unwrap_or_default();
         let before = self.scanner.at();
-        let cut = self
-            .scanner
-            .scan(frame, self.stage.expect(), &self.limits)?;
+        let cut = self.scanner.scan(frame, self.stage.expect(), &self.limits)?;
         self.scanned += (self.scanner.at() - before) as u64;
         match cut {
             Some(cut) => self.end_frame(cut).map(Some),
@@ -317,11 +312,7 @@ impl fmt::Debug for Frame<'_> {
 
 impl Stage {
     fn expect(self) -> Expect {
-        if self == Self::Elements {
-            Expect::Elements
-        } else {
-            Expect::Header
-        }
+        if self == Self::Elements { Expect::Elements } else { Expect::Header }
     }
 
     /// What is wrong with a byte that begins no tag.
@@ -357,10 +348,7 @@ fn declaration_length(bytes: &[u8]) -> Result<Option<usize>, XmlError> {
 fn tag_name(tag: &[u8]) -> Result<CompactString, XmlError> {
     let end_tag = tag.strip_prefix(b"</");
     let inside = end_tag.or(tag.strip_prefix(b"<")).unwrap_or_default();
-    let length = inside
-        .iter()
-        .take_while(|&&byte| !is_whitespace(byte) && byte != b'>')
-        .count();
+    let length = inside.iter().take_while(|&&byte| !is_whitespace(byte) && byte != b'>').count();
     let (name, rest) = inside.split_at(length);
     let blank = rest.strip_suffix(b">").unwrap_or(rest);
     // XML §3.1 ETag: nothing but white space follows the name.

@@ -44,32 +44,21 @@ impl Limits {
             max_bytes: BYTES_BEFORE_LOGIN as usize,
             max_depth: DEPTH,
             max_attributes: ATTRIBUTES,
-            total: Some(Total {
-                bytes: BYTES_BEFORE_LOGIN,
-                elements: ELEMENTS_BEFORE_LOGIN,
-            }),
+            total: Some(Total { bytes: BYTES_BEFORE_LOGIN, elements: ELEMENTS_BEFORE_LOGIN }),
         }
     }
 
     /// For a peer that is logged in: elements of at most `max_bytes` (no less than 10,000), as many
     /// as it likes.
     pub fn after_login(max_bytes: usize) -> Self {
-        Self {
-            max_bytes: max_bytes.max(LEAST_STANZA_BYTES),
-            ..Self::default()
-        }
+        Self { max_bytes: max_bytes.max(LEAST_STANZA_BYTES), ..Self::default() }
     }
 }
 
 /// What holds after login unless the operator says otherwise: 256 KiB, 64 levels, 128 attributes.
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            max_bytes: STANZA_BYTES,
-            max_depth: DEPTH,
-            max_attributes: ATTRIBUTES,
-            total: None,
-        }
+        Self { max_bytes: STANZA_BYTES, max_depth: DEPTH, max_attributes: ATTRIBUTES, total: None }
     }
 }
 

@@ -80,10 +80,7 @@ mod tests {
 
     #[test]
     fn a_known_namespace_does_not_allocate() {
-        assert!(matches!(
-            Ns::named(&String::from("jabber:client")),
-            Ns::Static(_)
-        ));
+        assert!(matches!(Ns::named(&String::from("jabber:client")), Ns::Static(_)));
         assert!(matches!(Ns::named(""), Ns::Static("")));
     }
 

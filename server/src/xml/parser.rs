@@ -62,15 +62,12 @@ impl Header {
 
     /// What `prefix` is bound to.
     pub fn prefix(&self, prefix: &str) -> Option<&str> {
-        self.prefixes()
-            .find_map(|(bound, ns)| (bound == prefix).then_some(ns))
+        self.prefixes().find_map(|(bound, ns)| (bound == prefix).then_some(ns))
     }
 
     /// All declarations, as (prefix or "" for the default, namespace).
     pub fn prefixes(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.bindings
-            .iter()
-            .map(|(prefix, ns)| (prefix.as_str(), ns.as_str()))
+        self.bindings.iter().map(|(prefix, ns)| (prefix.as_str(), ns.as_str()))
     }
 
     /// RFC 6120 §4.7.2, as written.
@@ -100,9 +97,7 @@ impl Header {
 
     /// The parser for the elements of this stream.
     pub fn parser(&self) -> Parser {
-        Parser {
-            bindings: self.bindings.clone(),
-        }
+        Parser { bindings: self.bindings.clone() }
     }
 }
 
@@ -167,9 +162,7 @@ impl<'h> Tree<'h> {
         Self {
             bindings: Bindings::inside(header),
             open: Vec::new(),
-            growth: frame
-                .saturating_mul(NAMESPACE_GROWTH)
-                .saturating_add(NAMESPACE_ALLOWANCE),
+            growth: frame.saturating_mul(NAMESPACE_GROWTH).saturating_add(NAMESPACE_ALLOWANCE),
         }
     }
 
@@ -207,9 +200,7 @@ impl<'h> Tree<'h> {
             Some((parent, _)) => parent.ns.clone(),
             None => self.bindings.default_ns().clone(),
         };
-        let element = self
-            .bindings
-            .open(tag.name().into_inner(), tag.attributes_raw())?;
+        let element = self.bindings.open(tag.name().into_inner(), tag.attributes_raw())?;
         self.count_growth(&element, &outer)?;
         self.open.push((element, mark));
         Ok(())

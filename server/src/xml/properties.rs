@@ -144,10 +144,8 @@ fn oracle_knows(xml: &[u8]) -> bool {
 
 /// The tree that rxml reads, or `None` when it refuses.
 fn oracle(mut xml: &[u8]) -> Option<Element> {
-    let mut parser = rxml::Parser::with_options(Options {
-        max_token_length: 1 << 20,
-        ..Options::default()
-    });
+    let mut parser =
+        rxml::Parser::with_options(Options { max_token_length: 1 << 20, ..Options::default() });
     let mut open: Vec<Element> = Vec::new();
     let mut root = None;
     while let Some(event) = parser.parse(&mut xml, true).ok()? {
@@ -198,9 +196,7 @@ fn split<'a>(bytes: &'a [u8], at: &[Index]) -> Vec<&'a [u8]> {
     let mut cuts: Vec<_> = at.iter().map(|at| at.index(bytes.len() + 1)).collect();
     cuts.extend([0, bytes.len()]);
     cuts.sort_unstable();
-    cuts.windows(2)
-        .map(|pair| &bytes[pair[0]..pair[1]])
-        .collect()
+    cuts.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect()
 }
 
 fn stream() -> impl Strategy<Value = Vec<u8>> {
@@ -210,23 +206,13 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
         1 => select(&["", " ", "\r\n\t", "<?xml version='1.0'?>", "</stream:stream>", "x"][..])
             .prop_map(|s| s.as_bytes().to_vec()),
     ];
-    let start = select(
-        &[
-            "",
-            "\u{FEFF}",
-            "<?xml version='1.0' encoding='UTF-8'?>\n",
-            " ",
-        ][..],
-    );
+    let start = select(&["", "\u{FEFF}", "<?xml version='1.0' encoding='UTF-8'?>\n", " "][..]);
     (start, vec(part, 0..6))
         .prop_map(|(start, parts)| [start.as_bytes(), HEADER.as_bytes(), &parts.concat()].concat())
 }
 
 fn config() -> ProptestConfig {
-    ProptestConfig {
-        failure_persistence: None,
-        ..ProptestConfig::with_cases(512)
-    }
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) }
 }
 
 proptest! {

@@ -74,13 +74,7 @@ const CDATA_OPEN: &[u8] = b"[CDATA[";
 
 impl Scanner {
     pub(super) fn new() -> Self {
-        Self {
-            state: State::Text,
-            at: 0,
-            depth: 0,
-            attributes: 0,
-            elements: 0,
-        }
+        Self { state: State::Text, at: 0, depth: 0, attributes: 0, elements: 0 }
     }
 
     /// How many bytes of the frame are scanned; zero when none has begun.
@@ -90,10 +84,7 @@ impl Scanner {
 
     /// Begins the next frame. What counts in all is kept.
     pub(super) fn next_frame(&mut self) {
-        *self = Self {
-            elements: self.elements,
-            ..Self::new()
-        };
+        *self = Self { elements: self.elements, ..Self::new() };
     }
 
     /// Scans on in `frame`, the same bytes as before and perhaps more.
@@ -286,10 +277,7 @@ mod tests {
     #[test]
     fn an_element_ends_with_its_own_end_tag() {
         let frame = "<a><a x='/>'/><b></b></a>";
-        assert_eq!(
-            element(&format!("{frame}<c/>")),
-            Ok(Some((Cut::Element, frame.len())))
-        );
+        assert_eq!(element(&format!("{frame}<c/>")), Ok(Some((Cut::Element, frame.len()))));
     }
 
     #[test]
@@ -311,10 +299,7 @@ mod tests {
 
     #[test]
     fn the_header_ends_with_its_open_tag() {
-        assert_eq!(
-            scan("<s a='>'><x/>", Expect::Header),
-            Ok(Some((Cut::Header, 9)))
-        );
+        assert_eq!(scan("<s a='>'><x/>", Expect::Header), Ok(Some((Cut::Header, 9))));
     }
 
     #[test]
@@ -324,32 +309,14 @@ mod tests {
 
     #[test]
     fn what_xmpp_prohibits_is_refused_at_its_first_characters() {
-        for bad in [
-            "<!-",
-            "<!D",
-            "<!d",
-            "<!E",
-            "<?",
-            "<a><!-",
-            "<a>x<?",
-            "<a><b/><!D",
-        ] {
+        for bad in ["<!-", "<!D", "<!d", "<!E", "<?", "<a><!-", "<a>x<?", "<a><b/><!D"] {
             assert_eq!(element(bad), Err(XmlError::Restricted), "{bad}");
         }
     }
 
     #[test]
     fn a_tag_begins_with_a_name() {
-        for bad in [
-            "<>",
-            "< a",
-            "<1",
-            "<'",
-            "<<",
-            "<=",
-            "<a><![IGNORE[",
-            "<a><![cdata[",
-        ] {
+        for bad in ["<>", "< a", "<1", "<'", "<<", "<=", "<a><![IGNORE[", "<a><![cdata["] {
             assert_eq!(element(bad), Err(XmlError::NotWellFormed), "{bad}");
         }
     }

@@ -26,10 +26,7 @@ pub(super) struct Bindings<'h> {
 impl<'h> Bindings<'h> {
     /// Inside the stream that declared `header`.
     pub(super) fn inside(header: &'h [Binding]) -> Self {
-        Self {
-            header,
-            inner: Vec::new(),
-        }
+        Self { header, inner: Vec::new() }
     }
 
     /// How many there are, to go back to with [`leave`](Self::leave).
@@ -66,8 +63,7 @@ impl<'h> Bindings<'h> {
     ) -> Result<Element, XmlError> {
         self.declare_all(attributes)?;
         let (prefix, _) = split_qname(qname)?;
-        self.resolve(prefix)
-            .map_err(|_| XmlError::BadNamespacePrefix)?;
+        self.resolve(prefix).map_err(|_| XmlError::BadNamespacePrefix)?;
         self.element(qname, attributes)
     }
 
@@ -92,16 +88,8 @@ impl<'h> Bindings<'h> {
     fn attribute(&self, qname: &str, value: &str) -> Result<Attribute, XmlError> {
         let (prefix, name) = split_qname(qname)?;
         // Namespaces §6.2: the default namespace is not for attributes.
-        let ns = if prefix.is_empty() {
-            Ns::NONE
-        } else {
-            self.resolve(prefix)?
-        };
-        Ok(Attribute {
-            ns,
-            name: CompactString::new(name),
-            value: attribute_value(value)?,
-        })
+        let ns = if prefix.is_empty() { Ns::NONE } else { self.resolve(prefix)? };
+        Ok(Attribute { ns, name: CompactString::new(name), value: attribute_value(value)? })
     }
 
     fn declare_all(&mut self, attributes: &str) -> Result<(), XmlError> {
@@ -127,8 +115,7 @@ impl<'h> Bindings<'h> {
         if self.inner.len() >= MAX_BINDINGS {
             return Err(XmlError::TooManyAttributes);
         }
-        self.inner
-            .push((CompactString::new(prefix), Ns::named(uri)));
+        self.inner.push((CompactString::new(prefix), Ns::named(uri)));
         Ok(())
     }
 
@@ -179,11 +166,7 @@ fn check_distinct(attributes: &[Attribute]) -> Result<(), XmlError> {
         keys.sort_unstable();
         keys.is_sorted_by(|one, two| one < two)
     };
-    if distinct {
-        Ok(())
-    } else {
-        Err(XmlError::NotWellFormed)
-    }
+    if distinct { Ok(()) } else { Err(XmlError::NotWellFormed) }
 }
 
 fn key(attribute: &Attribute) -> (&str, &str) {

@@ -113,9 +113,7 @@ fn char_reference(number: &str) -> Option<char> {
     }
     let mut code = 0u32;
     for digit in digits.chars() {
-        code = code
-            .saturating_mul(radix)
-            .saturating_add(digit.to_digit(radix)?);
+        code = code.saturating_mul(radix).saturating_add(digit.to_digit(radix)?);
     }
     char::from_u32(code).filter(|&c| is_char(c))
 }
@@ -134,9 +132,7 @@ fn split_once(text: &str, separator: u8) -> Option<(&str, &str)> {
 
 /// `&name;rest` as (name, rest).
 fn split_reference(text: &str) -> Result<(&str, &str), XmlError> {
-    text.strip_prefix('&')
-        .and_then(|text| text.split_once(';'))
-        .ok_or(XmlError::NotWellFormed)
+    text.strip_prefix('&').and_then(|text| text.split_once(';')).ok_or(XmlError::NotWellFormed)
 }
 
 /// XML §2.11: CR LF is one line end.
@@ -159,10 +155,7 @@ mod tests {
 
     #[test]
     fn attributes_are_separated_by_white_space() {
-        assert_eq!(
-            all(" a='1'\n\tb = \"2\" "),
-            Ok(vec![("a", "1"), ("b", "2")])
-        );
+        assert_eq!(all(" a='1'\n\tb = \"2\" "), Ok(vec![("a", "1"), ("b", "2")]));
         assert_eq!(all(" a='1'b='2'"), Err(XmlError::NotWellFormed));
         assert_eq!(all("a='1'"), Err(XmlError::NotWellFormed));
     }
@@ -188,10 +181,7 @@ mod tests {
 
     #[test]
     fn the_five_predefined_entities_are_replaced() {
-        assert_eq!(
-            attribute_value("&lt;&gt;&amp;&apos;&quot;").unwrap(),
-            "<>&'\""
-        );
+        assert_eq!(attribute_value("&lt;&gt;&amp;&apos;&quot;").unwrap(), "<>&'\"");
     }
 
     #[test]

@@ -24,10 +24,7 @@ pub struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     pub(super) fn new(root: &'a Element) -> Self {
-        Self {
-            root: Some(root),
-            open: Vec::new(),
-        }
+        Self { root: Some(root), open: Vec::new() }
     }
 
     fn enter(&mut self, element: &'a Element) -> Step<'a> {
@@ -58,10 +55,8 @@ mod tests {
 
     #[test]
     fn steps_come_in_document_order() {
-        let tree = Element::new("", "a")
-            .with_text("1")
-            .with_child(Element::new("", "b"))
-            .with_text("2");
+        let tree =
+            Element::new("", "a").with_text("1").with_child(Element::new("", "b")).with_text("2");
         let steps: Vec<_> = tree
             .walk()
             .map(|step| match step {

@@ -25,16 +25,10 @@ pub struct Scope<'a> {
 
 impl Scope<'static> {
     /// Inside `<stream:stream xmlns='jabber:client' xmlns:stream='…'>`.
-    pub const STREAM: Self = Self {
-        default_ns: ns::CLIENT,
-        stream_prefix: true,
-    };
+    pub const STREAM: Self = Self { default_ns: ns::CLIENT, stream_prefix: true };
 
     /// Nothing is declared: an element on its own, as in the store or in a WebSocket message.
-    pub const DOCUMENT: Self = Self {
-        default_ns: "",
-        stream_prefix: false,
-    };
+    pub const DOCUMENT: Self = Self { default_ns: "", stream_prefix: false };
 }
 
 impl Element {
@@ -85,11 +79,7 @@ fn open_tag<'a>(
         inside = element.ns();
     }
     put_attributes(out, element);
-    out.put_slice(if element.nodes.is_empty() {
-        b"/>"
-    } else {
-        b">"
-    });
+    out.put_slice(if element.nodes.is_empty() { b"/>" } else { b">" });
     inside
 }
 
@@ -221,10 +211,7 @@ mod tests {
         let message = Element::new(ns::CLIENT, "message")
             .with_attr("id", "1")
             .with_child(Element::new(ns::CLIENT, "body").with_text("hi"));
-        assert_eq!(
-            streamed(&message),
-            "<message id='1'><body>hi</body></message>"
-        );
+        assert_eq!(streamed(&message), "<message id='1'><body>hi</body></message>");
     }
 
     #[test]
@@ -280,9 +267,7 @@ mod tests {
 
     #[test]
     fn text_and_values_are_escaped() {
-        let e = Element::new("", "e")
-            .with_attr("a", "<&>'\"\t\r\n")
-            .with_text("<&>'\"\t\r\n]]>");
+        let e = Element::new("", "e").with_attr("a", "<&>'\"\t\r\n").with_text("<&>'\"\t\r\n]]>");
         assert_eq!(
             e.to_xml(),
             "<e a='&lt;&amp;&gt;&apos;&quot;&#9;&#13;&#10;'>&lt;&amp;&gt;'\"\t&#13;\n]]&gt;</e>"
@@ -292,9 +277,6 @@ mod tests {
     #[test]
     fn what_is_no_character_is_replaced() {
         let e = Element::new("", "e").with_text("\u{0}a\u{FFFE}\u{FFFF}\u{FFFD}\u{F900}");
-        assert_eq!(
-            e.to_xml(),
-            "<e>\u{FFFD}a\u{FFFD}\u{FFFD}\u{FFFD}\u{F900}</e>"
-        );
+        assert_eq!(e.to_xml(), "<e>\u{FFFD}a\u{FFFD}\u{FFFD}\u{FFFD}\u{F900}</e>");
     }
 }

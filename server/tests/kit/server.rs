@@ -10,9 +10,10 @@ use cloister::auth::Hashing;
 use cloister::auth::password::Password;
 use cloister::clock::Clock;
 use cloister::config::{Check, Config};
-use cloister::jid::{BareJid, Jid};
+use cloister::jid::BareJid;
 use cloister::lifecycle::{self, Running};
 use cloister::server::Server;
+use cloister::store::Disk;
 use cloister::{ns, xml::Element};
 use tempfile::TempDir;
 use toml::{Table, Value};
@@ -53,7 +54,13 @@ impl Cloister {
     /// The same, with options. A `[[host]]` is added to `localhost`, or changes it, and gets a
     /// certificate unless it names one.
     pub async fn with(options: &str) -> Self {
-        Cloister::at(tempfile::tempdir().unwrap(), Authority::new(), BEGIN, options).await
+        let directory = tempfile::tempdir().unwrap();
+        Cloister::at(directory, Authority::new(), BEGIN, options, Disk::default()).await
+    }
+
+    /// A server that has as much space left as this disk says.
+    pub async fn on(disk: Disk) -> Self {
+        Cloister::at(tempfile::tempdir().unwrap(), Authority::new(), BEGIN, "", disk).await
     }
 
     /// Stops the server, closing all streams, and starts it again with the same data.
@@ -65,15 +72,22 @@ impl Cloister {
     pub async fn restart_with(self, options: &str) -> Self {
         let Cloister { running, time, authority, directory, links: _ } = self;
         running.stop().await;
-        Cloister::at(directory, authority, time.load(Ordering::Relaxed), options).await
+        let now = time.load(Ordering::Relaxed);
+        Cloister::at(directory, authority, now, options, Disk::default()).await
     }
 
-    async fn at(directory: TempDir, authority: Authority, now: u64, options: &str) -> Self {
+    async fn at(
+        directory: TempDir,
+        authority: Authority,
+        now: u64,
+        options: &str,
+        disk: Disk,
+    ) -> Self {
         let text = configuration(directory.path(), &authority, options);
         let config = Config::parse(&text, "test", Check::Full);
         let (config, _) = config.unwrap_or_else(|errors| panic!("{errors}\n{text}"));
         let time = Arc::new(AtomicU64::new(now));
-        let running = lifecycle::start(config, Clock::Manual(Arc::clone(&time))).await;
+        let running = lifecycle::start_on(disk, config, Clock::Manual(Arc::clone(&time))).await;
         let running = running.unwrap_or_else(|error| panic!("{error}"));
         Cloister { running, time, authority, directory, links: Links::default() }
     }
@@ -309,9 +323,4 @@ fn merge(table: &mut Table, over: Table) {
             (_, value) => drop(table.insert(key, value)),
         }
     }
-}
-
-/// The full address in a form that is compared as the server compares it.
-pub fn jid(text: &str) -> Jid {
-    Jid::parse(text).unwrap()
 }

@@ -37,11 +37,7 @@ impl Phc {
         let modest = params.m_cost() <= MAX_MEMORY_KIB
             && params.t_cost() <= MAX_PASSES
             && params.p_cost() <= MAX_LANES;
-        if modest {
-            Ok(Self(text))
-        } else {
-            Err("the hash is too expensive to verify")
-        }
+        if modest { Ok(Self(text)) } else { Err("the hash is too expensive to verify") }
     }
 
     /// The PHC string.
@@ -60,13 +56,8 @@ impl Phc {
     pub(super) fn fake(secret: &[u8], account: &str) -> Result<Self, CredentialError> {
         let key = hmac::Key::new(hmac::HMAC_SHA512, secret);
         let tag = hmac::sign(&key, format!("argon2id\0{account}").as_bytes());
-        let (salt, rest) = tag
-            .as_ref()
-            .split_at_checked(SALT)
-            .ok_or(CredentialError::Hashing)?;
-        let hash = rest
-            .get(..Params::DEFAULT_OUTPUT_LEN)
-            .ok_or(CredentialError::Hashing)?;
+        let (salt, rest) = tag.as_ref().split_at_checked(SALT).ok_or(CredentialError::Hashing)?;
+        let hash = rest.get(..Params::DEFAULT_OUTPUT_LEN).ok_or(CredentialError::Hashing)?;
         let fake = PasswordHash {
             algorithm: ARGON2ID_IDENT,
             version: Some(Version::V0x13.into()),
@@ -80,9 +71,7 @@ impl Phc {
     /// Recomputes with the stored parameters and compares in constant time.
     pub(super) fn verify(&self, password: &Password) -> bool {
         PasswordHash::new(&self.0).is_ok_and(|hash| {
-            Argon2::default()
-                .verify_password(password.as_str().as_bytes(), &hash)
-                .is_ok()
+            Argon2::default().verify_password(password.as_str().as_bytes(), &hash).is_ok()
         })
     }
 }

@@ -45,27 +45,20 @@ impl Pepper {
             return Err(CredentialError::PepperTooShort);
         }
         let derived = hkdf::Salt::new(hkdf::HKDF_SHA256, EXTRACT).extract(secret);
-        let key = derived
-            .expand(&[SEALING_KEY], &AES_256_GCM)
-            .map(UnboundKey::from);
+        let key = derived.expand(&[SEALING_KEY], &AES_256_GCM).map(UnboundKey::from);
         let mut id = [0; 32];
         derived
             .expand(&[IDENTITY], hkdf::HKDF_SHA256)
             .and_then(|okm| okm.fill(&mut id))
             .map_err(|_| CredentialError::Damaged)?;
         let key = LessSafeKey::new(key.map_err(|_| CredentialError::Damaged)?);
-        Ok(Self {
-            id: PepperId(BASE64.encode(id.first_chunk::<9>().unwrap_or(&[0; 9]))),
-            key,
-        })
+        Ok(Self { id: PepperId(BASE64.encode(id.first_chunk::<9>().unwrap_or(&[0; 9]))), key })
     }
 }
 
 impl fmt::Debug for Pepper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pepper")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        f.debug_struct("Pepper").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
@@ -114,11 +107,7 @@ impl Stored {
             .key
             .seal_in_place_append_tag(Nonce::from(&nonce), bound_to(account), &mut sealed)
             .map_err(|_| CredentialError::Damaged)?;
-        Ok(Self::Sealed(Sealed {
-            pepper: pepper.id.clone(),
-            nonce,
-            sealed,
-        }))
+        Ok(Self::Sealed(Sealed { pepper: pepper.id.clone(), nonce, sealed }))
     }
 
     /// The credentials of `account`.
@@ -171,14 +160,10 @@ fn to_base64<S: Serializer>(
 }
 
 fn from_base64<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
-    BASE64
-        .decode(String::deserialize(from)?)
-        .map_err(de::Error::custom)
+    BASE64.decode(String::deserialize(from)?).map_err(de::Error::custom)
 }
 
 fn nonce_from_base64<'de, D: Deserializer<'de>>(from: D) -> Result<[u8; NONCE_LEN], D::Error> {
     let octets = from_base64(from)?;
-    octets
-        .try_into()
-        .map_err(|_| de::Error::custom("the nonce has a wrong length"))
+    octets.try_into().map_err(|_| de::Error::custom("the nonce has a wrong length"))
 }

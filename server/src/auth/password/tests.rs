@@ -20,13 +20,7 @@ fn pepper(letter: u8) -> Pepper {
 }
 
 fn sealed(credentials: Credentials, name: &str, pepper: &Pepper) -> Stored {
-    Stored::new(
-        credentials,
-        &account(name),
-        Some(pepper),
-        &SystemRandom::new(),
-    )
-    .unwrap()
+    Stored::new(credentials, &account(name), Some(pepper), &SystemRandom::new()).unwrap()
 }
 
 #[test]
@@ -39,14 +33,8 @@ fn a_password_is_normalised_before_it_is_used() {
 fn a_password_is_neither_empty_nor_endless_nor_full_of_controls() {
     assert_eq!(Password::new("").unwrap_err(), PasswordError::Empty);
     assert!(Password::new(&"a".repeat(1023)).is_ok());
-    assert_eq!(
-        Password::new(&"a".repeat(1024)).unwrap_err(),
-        PasswordError::TooLong
-    );
-    assert_eq!(
-        Password::new(&"a".repeat(100_000)).unwrap_err(),
-        PasswordError::TooLong
-    );
+    assert_eq!(Password::new(&"a".repeat(1024)).unwrap_err(), PasswordError::TooLong);
+    assert_eq!(Password::new(&"a".repeat(100_000)).unwrap_err(), PasswordError::TooLong);
     assert_eq!(Password::new("a\tb").unwrap_err(), PasswordError::Invalid);
 }
 
@@ -54,10 +42,7 @@ fn a_password_is_neither_empty_nor_endless_nor_full_of_controls() {
 fn passwords_and_credentials_do_not_show_themselves() {
     assert_eq!(format!("{:?}", password("secret")), "Password(..)");
     let shown = format!("{:?}", scram("secret"));
-    assert!(
-        !shown.contains("salt") && !shown.contains("key:"),
-        "{shown}"
-    );
+    assert!(!shown.contains("salt") && !shown.contains("key:"), "{shown}");
     let argon = Credentials::argon2id(&password("secret"), &SystemRandom::new()).unwrap();
     assert_eq!(format!("{argon:?}"), "Argon2id(Phc(..))");
     assert_eq!(format!("{:?}", pepper(b'x')).find("xxx"), None);
@@ -89,14 +74,8 @@ fn argon2id_verifies_its_password_and_serves_no_scram() {
     assert!(credentials.verify_plain(&password("pencil")));
     assert!(!credentials.verify_plain(&password("pen")));
     assert!(credentials.keys(Hash::Sha256).is_none());
-    let Credentials::Argon2id(phc) = credentials else {
-        panic!("not argon2id")
-    };
-    assert!(
-        phc.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
-        "{}",
-        phc.as_str()
-    );
+    let Credentials::Argon2id(phc) = credentials else { panic!("not argon2id") };
+    assert!(phc.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", phc.as_str());
 }
 
 #[test]
@@ -149,9 +128,7 @@ fn credentials_are_read_as_they_were_written() {
 
 #[test]
 fn an_import_may_hold_one_hash_and_gain_others() {
-    let Credentials::Scram(all) = scram("pencil") else {
-        panic!("not scram")
-    };
+    let Credentials::Scram(all) = scram("pencil") else { panic!("not scram") };
     let one = ScramKeys::from_keys(all.get(Hash::Sha1).unwrap().clone());
     let credentials = Credentials::Scram(Box::new(one.clone()));
     assert!(credentials.verify_plain(&password("pencil")));
@@ -164,23 +141,10 @@ fn an_import_may_hold_one_hash_and_gain_others() {
 fn what_is_sealed_opens_for_the_same_account_and_pepper_only() {
     let stored = sealed(scram("pencil"), "a@b", &pepper(b'x'));
     let open = |name, pepper: Option<&Pepper>| stored.open(&account(name), pepper);
-    assert!(
-        open("a@b", Some(&pepper(b'x')))
-            .unwrap()
-            .verify_plain(&password("pencil"))
-    );
-    assert_eq!(
-        open("c@b", Some(&pepper(b'x'))).unwrap_err(),
-        CredentialError::Damaged
-    );
-    assert_eq!(
-        open("a@b", Some(&pepper(b'y'))).unwrap_err(),
-        CredentialError::OtherPepper
-    );
-    assert_eq!(
-        open("a@b", None).unwrap_err(),
-        CredentialError::PepperMissing
-    );
+    assert!(open("a@b", Some(&pepper(b'x'))).unwrap().verify_plain(&password("pencil")));
+    assert_eq!(open("c@b", Some(&pepper(b'x'))).unwrap_err(), CredentialError::Damaged);
+    assert_eq!(open("a@b", Some(&pepper(b'y'))).unwrap_err(), CredentialError::OtherPepper);
+    assert_eq!(open("a@b", None).unwrap_err(), CredentialError::PepperMissing);
 }
 
 #[test]
@@ -201,9 +165,7 @@ fn a_changed_record_does_not_open() {
     let other = if text.starts_with('A') { "B" } else { "A" };
     written["sealed"]["sealed"] = text.replacen(|_| true, other, 1).into();
     let changed: Stored = serde_json::from_value(written).unwrap();
-    let error = changed
-        .open(&account("a@b"), Some(&pepper(b'x')))
-        .unwrap_err();
+    let error = changed.open(&account("a@b"), Some(&pepper(b'x'))).unwrap_err();
     assert_eq!(error, CredentialError::Damaged);
 }
 
@@ -220,10 +182,7 @@ fn a_pepper_can_be_added_later() {
 
 #[test]
 fn a_pepper_is_long_and_its_line_end_does_not_count() {
-    assert_eq!(
-        Pepper::new(&[1; 31]).unwrap_err(),
-        CredentialError::PepperTooShort
-    );
+    assert_eq!(Pepper::new(&[1; 31]).unwrap_err(), CredentialError::PepperTooShort);
     let mut line = vec![b'x'; 32];
     line.extend_from_slice(b"\r\n");
     assert!(

@@ -32,9 +32,7 @@ impl Iterations {
 
     /// `None` outside 1 to [`MAX_ITERATIONS`].
     pub fn new(rounds: u32) -> Option<Self> {
-        NonZeroU32::new(rounds)
-            .filter(|rounds| rounds.get() <= MAX_ITERATIONS)
-            .map(Self)
+        NonZeroU32::new(rounds).filter(|rounds| rounds.get() <= MAX_ITERATIONS).map(Self)
     }
 
     /// The number.
@@ -146,9 +144,7 @@ impl Keys {
 
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keys")
-            .field("hash", &self.hash)
-            .finish_non_exhaustive()
+        f.debug_struct("Keys").field("hash", &self.hash).finish_non_exhaustive()
     }
 }
 
@@ -181,17 +177,11 @@ impl<'de> Deserialize<'de> for Keys {
         let salt = octets(&written.salt)?;
         let stored_key = Zeroizing::new(octets(&written.stored_key)?);
         let server_key = Zeroizing::new(octets(&written.server_key)?);
-        let hash = Hash::ALL
-            .into_iter()
-            .find(|hash| hash.output_len() == stored_key.len());
+        let hash = Hash::ALL.into_iter().find(|hash| hash.output_len() == stored_key.len());
         match hash {
-            Some(hash) if server_key.len() == stored_key.len() && salt_fits(&salt) => Ok(Self {
-                hash,
-                salt,
-                iterations: written.iterations,
-                stored_key,
-                server_key,
-            }),
+            Some(hash) if server_key.len() == stored_key.len() && salt_fits(&salt) => {
+                Ok(Self { hash, salt, iterations: written.iterations, stored_key, server_key })
+            }
             _ => Err(de::Error::custom("the SCRAM keys have a wrong length")),
         }
     }
@@ -200,10 +190,7 @@ impl<'de> Deserialize<'de> for Keys {
 /// Octets that depend on all of these and that nobody without the secret can foresee; at most 64.
 fn decoy(secret: &[u8], hash: Hash, purpose: &str, account: &str, length: usize) -> Vec<u8> {
     let key = hmac::Key::new(hmac::HMAC_SHA512, secret);
-    let tag = hmac::sign(
-        &key,
-        format!("scram {hash:?} {purpose}\0{account}").as_bytes(),
-    );
+    let tag = hmac::sign(&key, format!("scram {hash:?} {purpose}\0{account}").as_bytes());
     tag.as_ref().iter().copied().take(length).collect()
 }
 

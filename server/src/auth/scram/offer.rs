@@ -64,30 +64,12 @@ pub struct Mechanism {
 impl Mechanism {
     /// All of them, the strongest first.
     pub const ALL: [Self; 6] = [
-        Self {
-            hash: Hash::Sha512,
-            plus: true,
-        },
-        Self {
-            hash: Hash::Sha256,
-            plus: true,
-        },
-        Self {
-            hash: Hash::Sha1,
-            plus: true,
-        },
-        Self {
-            hash: Hash::Sha512,
-            plus: false,
-        },
-        Self {
-            hash: Hash::Sha256,
-            plus: false,
-        },
-        Self {
-            hash: Hash::Sha1,
-            plus: false,
-        },
+        Self { hash: Hash::Sha512, plus: true },
+        Self { hash: Hash::Sha256, plus: true },
+        Self { hash: Hash::Sha1, plus: true },
+        Self { hash: Hash::Sha512, plus: false },
+        Self { hash: Hash::Sha256, plus: false },
+        Self { hash: Hash::Sha1, plus: false },
     ];
 
     /// The SASL name.
@@ -104,9 +86,7 @@ impl Mechanism {
 
     /// By SASL name; these are upper case only (RFC 4422 §3.1).
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|mechanism| mechanism.name() == name)
+        Self::ALL.into_iter().find(|mechanism| mechanism.name() == name)
     }
 }
 

@@ -47,9 +47,7 @@ impl Header {
     pub(super) fn binding_input(&self, data: Option<&[u8]>) -> Result<Vec<u8>, ScramError> {
         let mut input = self.raw.clone().into_bytes();
         if self.flag.binding().is_some() {
-            let data = data
-                .filter(|data| !data.is_empty())
-                .ok_or(ScramError::Binding)?;
+            let data = data.filter(|data| !data.is_empty()).ok_or(ScramError::Binding)?;
             input.extend_from_slice(data);
         }
         Ok(input)
@@ -78,11 +76,8 @@ pub(super) fn gs2_header(message: &str) -> Result<(Header, &str), ScramError> {
     let (flag, rest) = message.split_once(',').ok_or(ScramError::Malformed)?;
     let (authzid, bare) = rest.split_once(',').ok_or(ScramError::Malformed)?;
     let raw = message.strip_suffix(bare).ok_or(ScramError::Malformed)?;
-    let header = Header {
-        flag: binding_flag(flag)?,
-        authzid: authorization(authzid)?,
-        raw: raw.to_owned(),
-    };
+    let header =
+        Header { flag: binding_flag(flag)?, authzid: authorization(authzid)?, raw: raw.to_owned() };
     Ok((header, bare))
 }
 
@@ -107,12 +102,7 @@ pub(super) fn client_final(message: &str) -> Result<ClientFinal<'_>, ScramError>
     attributes.try_for_each(extension)?;
     let proof = attribute(Some(proof), "p=")?;
     let proof = BASE64.decode(proof).map_err(|_| ScramError::Malformed)?;
-    Ok(ClientFinal {
-        binding,
-        nonce,
-        without_proof,
-        proof,
-    })
+    Ok(ClientFinal { binding, nonce, without_proof, proof })
 }
 
 /// `printable`: ASCII without space and comma, at least one.
@@ -149,11 +139,7 @@ fn attribute<'a>(attribute: Option<&'a str>, name: &str) -> Result<&'a str, Scra
         return Ok(value);
     }
     // §5.1: a mandatory extension comes first in the client-first message.
-    Err(if attribute.starts_with("m=") {
-        ScramError::Extension
-    } else {
-        ScramError::Malformed
-    })
+    Err(if attribute.starts_with("m=") { ScramError::Extension } else { ScramError::Malformed })
 }
 
 /// `attr-val`. §5.1: optional extensions that are not understood MUST be ignored.

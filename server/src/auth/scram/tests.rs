@@ -3,22 +3,10 @@ use std::slice;
 use super::*;
 use crate::auth::password::Password;
 
-const SHA1: Mechanism = Mechanism {
-    hash: Hash::Sha1,
-    plus: false,
-};
-const SHA1_PLUS: Mechanism = Mechanism {
-    hash: Hash::Sha1,
-    plus: true,
-};
-const SHA256: Mechanism = Mechanism {
-    hash: Hash::Sha256,
-    plus: false,
-};
-const SHA512: Mechanism = Mechanism {
-    hash: Hash::Sha512,
-    plus: false,
-};
+const SHA1: Mechanism = Mechanism { hash: Hash::Sha1, plus: false };
+const SHA1_PLUS: Mechanism = Mechanism { hash: Hash::Sha1, plus: true };
+const SHA256: Mechanism = Mechanism { hash: Hash::Sha256, plus: false };
+const SHA512: Mechanism = Mechanism { hash: Hash::Sha512, plus: false };
 const EXPORTER: ChannelBinding = ChannelBinding::TlsExporter;
 const DATA: &[u8] = b"THIS IS FAKE CB DATA";
 
@@ -33,18 +21,11 @@ fn nonce(text: &str) -> ServerNonce {
 }
 
 fn first(mechanism: Mechanism, message: &str) -> Result<ClientFirst, ScramError> {
-    ClientFirst::parse(
-        mechanism,
-        mechanism.plus,
-        &ChannelBinding::ALL,
-        message.as_bytes(),
-    )
+    ClientFirst::parse(mechanism, mechanism.plus, &ChannelBinding::ALL, message.as_bytes())
 }
 
 fn refusal(mechanism: Mechanism, message: &str) -> ScramError {
-    first(mechanism, message)
-        .err()
-        .unwrap_or_else(|| panic!("{message} was accepted"))
+    first(mechanism, message).err().unwrap_or_else(|| panic!("{message} was accepted"))
 }
 
 /// One exchange as a specification prints it: client, server, client, server.
@@ -154,20 +135,14 @@ fn n_is_admitted_while_a_plus_mechanism_is_offered() {
 
 #[test]
 fn the_flag_must_belong_to_the_mechanism() {
-    assert_eq!(
-        refusal(SHA1, "p=tls-exporter,,n=user,r=abc"),
-        ScramError::Flag
-    );
+    assert_eq!(refusal(SHA1, "p=tls-exporter,,n=user,r=abc"), ScramError::Flag);
     assert_eq!(refusal(SHA1_PLUS, "n,,n=user,r=abc"), ScramError::Flag);
     assert_eq!(refusal(SHA1_PLUS, "y,,n=user,r=abc"), ScramError::Flag);
 }
 
 #[test]
 fn only_a_supported_binding_type_is_admitted() {
-    assert_eq!(
-        refusal(SHA1_PLUS, "p=tls-unique,,n=user,r=abc"),
-        ScramError::BindingType
-    );
+    assert_eq!(refusal(SHA1_PLUS, "p=tls-unique,,n=user,r=abc"), ScramError::BindingType);
     let supported = slice::from_ref(&EXPORTER);
     let message = b"p=tls-server-end-point,,n=user,r=abc";
     let refused = ClientFirst::parse(SHA1_PLUS, true, supported, message).err();
@@ -178,11 +153,7 @@ fn only_a_supported_binding_type_is_admitted() {
 
 #[test]
 fn mandatory_extensions_are_refused_wherever_they_stand() {
-    for message in [
-        "n,,m=x,n=user,r=abc",
-        "n,,n=user,m=x,r=abc",
-        "n,,n=user,r=abc,m=x",
-    ] {
+    for message in ["n,,m=x,n=user,r=abc", "n,,n=user,m=x,r=abc", "n,,n=user,r=abc,m=x"] {
         assert_eq!(refusal(SHA1, message), ScramError::Extension, "{message}");
     }
     for message in ["m=x,c=biws,r=abcS,p=AA==", "c=biws,r=abcS,m=x,p=AA=="] {
@@ -243,17 +214,10 @@ fn a_malformed_first_message_is_refused() {
 #[test]
 fn names_are_unescaped_and_other_equals_signs_refused() {
     let client = first(SHA1, "n,a=b=2Cc,n=a=2Cb=3Dc=3D2C,r=abc").unwrap();
-    assert_eq!(
-        (client.username(), client.authzid()),
-        ("a,b=c=2C", Some("b,c"))
-    );
+    assert_eq!((client.username(), client.authzid()), ("a,b=c=2C", Some("b,c")));
     assert_eq!(first(SHA1, "n,,n=user,r=abc").unwrap().authzid(), None);
     for name in ["", "a=", "a=2", "a=2c", "a=3d", "=41", "a==2C"] {
-        assert_eq!(
-            refusal(SHA1, &format!("n,,n={name},r=abc")),
-            ScramError::Username,
-            "{name}"
-        );
+        assert_eq!(refusal(SHA1, &format!("n,,n={name},r=abc")), ScramError::Username, "{name}");
         let message = format!("n,a={name},n=user,r=abc");
         assert_eq!(refusal(SHA1, &message), ScramError::Authzid, "{name}");
     }
@@ -267,10 +231,7 @@ fn finish(message: &str) -> Result<Vec<u8>, ScramError> {
 
 fn challenge(mechanism: Mechanism, message: &str) -> AwaitingFinal {
     let keys = keys(mechanism.hash, "c2FsdA==", 1);
-    first(mechanism, message)
-        .unwrap()
-        .challenge(keys, &nonce("S"), None)
-        .1
+    first(mechanism, message).unwrap().challenge(keys, &nonce("S"), None).1
 }
 
 /// What a client that knows the password sends, after `without_proof`.
@@ -287,12 +248,7 @@ fn prove(hash: Hash, awaiting: &AwaitingFinal, without_proof: &str) -> String {
     let stored = aws_lc_rs::digest::digest(hash.digest(), key.as_ref());
     let signed = format!("{},{without_proof}", awaiting.signed);
     let signature = hash.hmac(stored.as_ref(), signed.as_bytes());
-    let proof: Vec<u8> = key
-        .as_ref()
-        .iter()
-        .zip(signature.as_ref())
-        .map(|(k, s)| k ^ s)
-        .collect();
+    let proof: Vec<u8> = key.as_ref().iter().zip(signature.as_ref()).map(|(k, s)| k ^ s).collect();
     format!("{without_proof},p={}", BASE64.encode(proof))
 }
 
@@ -375,11 +331,7 @@ fn the_binding_must_be_the_header_that_was_sent() {
 #[test]
 fn the_authorization_identity_is_bound_by_the_header() {
     let awaiting = challenge(SHA1, "n,a=me,n=user,r=abc");
-    let message = prove(
-        Hash::Sha1,
-        &awaiting,
-        &format!("c={},r=abcS", BASE64.encode("n,a=me,")),
-    );
+    let message = prove(Hash::Sha1, &awaiting, &format!("c={},r=abcS", BASE64.encode("n,a=me,")));
     assert!(awaiting.finish(message.as_bytes(), None).is_ok());
 }
 
@@ -389,19 +341,11 @@ fn the_binding_must_be_of_this_channel() {
     let input = [b"p=tls-exporter,,".as_slice(), DATA].concat();
     let claim = format!("c={},r=abcS", BASE64.encode(input));
     let message = prove(Hash::Sha1, &challenge(SHA1_PLUS, plus), &claim);
-    for data in [
-        None,
-        Some(b"".as_slice()),
-        Some(b"another channel".as_slice()),
-    ] {
+    for data in [None, Some(b"".as_slice()), Some(b"another channel".as_slice())] {
         let result = challenge(SHA1_PLUS, plus).finish(message.as_bytes(), data);
         assert_eq!(result, Err(ScramError::Binding));
     }
-    assert!(
-        challenge(SHA1_PLUS, plus)
-            .finish(message.as_bytes(), Some(DATA))
-            .is_ok()
-    );
+    assert!(challenge(SHA1_PLUS, plus).finish(message.as_bytes(), Some(DATA)).is_ok());
 }
 
 #[test]
@@ -432,10 +376,7 @@ fn fake_keys_are_stable_for_a_name_and_prove_nothing() {
     assert_ne!(other.salt(), fake("a@b").salt());
     assert!(!fake("a@b").matches(&Password::new("pencil").unwrap()));
     let proof = BASE64.encode([0; 20]);
-    let awaiting = first(SHA1, "n,,n=a,r=abc")
-        .unwrap()
-        .challenge(fake("a@b"), &nonce("S"), None)
-        .1;
+    let awaiting = first(SHA1, "n,,n=a,r=abc").unwrap().challenge(fake("a@b"), &nonce("S"), None).1;
     let result = awaiting.finish(format!("c=biws,r=abcS,p={proof}").as_bytes(), None);
     assert_eq!(result, Err(ScramError::Proof));
 }

@@ -67,7 +67,10 @@ fn read(place: &Place) -> anyhow::Result<Zeroizing<String>> {
     match fs::read_to_string(place.accounts()) {
         Ok(text) => Ok(Zeroizing::new(text)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Zeroizing::default()),
-        Err(error) => Err(anyhow!("cannot read {}: {error}; look at its permissions", place.accounts().display())),
+        Err(error) => Err(anyhow!(
+            "cannot read {}: {error}; look at its permissions",
+            place.accounts().display()
+        )),
     }
 }
 

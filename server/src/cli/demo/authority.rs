@@ -32,8 +32,9 @@ const NAME: &str = "Cloister demo authority";
 
 /// Makes whatever is missing, and the server's certificate again when it is about to expire.
 pub(super) fn complete(place: &Place, domain: &Domain) -> anyhow::Result<()> {
-    let name = idna::domain_to_ascii(domain.as_str())
-        .with_context(|| format!("{domain} has no form for certificates; choose another --domain"))?;
+    let name = idna::domain_to_ascii(domain.as_str()).with_context(|| {
+        format!("{domain} has no form for certificates; choose another --domain")
+    })?;
     let whole = place.authority().exists()
         && place.certificate().exists()
         && place.certificate_key().exists();
@@ -87,8 +88,7 @@ fn authority(name: &str) -> anyhow::Result<CertificateParams> {
     params.distinguished_name = common_name(NAME);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let mut permitted: Vec<_> =
-        names(name).into_iter().map(GeneralSubtree::DnsName).collect();
+    let mut permitted: Vec<_> = names(name).into_iter().map(GeneralSubtree::DnsName).collect();
     permitted.extend(addresses().map(|address| {
         let bits = if address.is_ipv4() { 32 } else { 128 };
         GeneralSubtree::IpAddress(CidrSubnet::from_addr_prefix(address, bits))

@@ -29,10 +29,7 @@ fn compare(name: &str, printed: &str) {
         fs::write(&path, printed).unwrap();
     }
     let kept = fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        kept == printed,
-        "{name} is stale; run the tests with CLOISTER_REGENERATE=1"
-    );
+    assert!(kept == printed, "{name} is stale; run the tests with CLOISTER_REGENERATE=1");
 }
 
 #[test]
@@ -75,8 +72,7 @@ fn every_option_is_in_the_reference_and_in_the_example() {
         if field.kind.section().is_none() {
             assert!(reference().contains(&format!("### `{name}`")), "{name}");
             let line = |line: &str| {
-                line.trim_start_matches('#')
-                    .starts_with(&format!("{} = ", field.name))
+                line.trim_start_matches('#').starts_with(&format!("{} = ", field.name))
             };
             assert!(example().lines().any(line), "{name}");
         }
@@ -89,20 +85,13 @@ fn every_bound_can_be_read_and_is_itself_allowed() {
     for (name, field) in options("", &File::SECTION) {
         for bound in field.bounds {
             let (table, _) = name.split_once('.').unwrap_or(("", ""));
-            let header = if table.is_empty() {
-                String::new()
-            } else {
-                format!("[{table}]\n")
-            };
+            let header = if table.is_empty() { String::new() } else { format!("[{table}]\n") };
             let text = format!("{header}{} = {}\n{HOST}", field.name, bound.value);
             match parse(&text) {
                 Ok(_) => {}
                 // A bound may collide with the default of another option.
                 Err(errors) => {
-                    assert!(
-                        errors.to_string().contains("limits.stanza_bytes,"),
-                        "{errors}"
-                    );
+                    assert!(errors.to_string().contains("limits.stanza_bytes,"), "{errors}");
                 }
             }
         }

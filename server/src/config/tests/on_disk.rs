@@ -35,40 +35,23 @@ fn a_certificate_for_another_domain_is_a_warning_that_names_both() {
 #[test]
 fn a_wildcard_covers_a_domain_below_it() {
     let disk = Disk::with_certificate("*.example.org");
-    let text = disk
-        .config()
-        .replace("\"example.org\"", "\"chat.example.org\"");
+    let text = disk.config().replace("\"example.org\"", "\"chat.example.org\"");
     assert_eq!(Config::parse(&text, "c.toml", Check::Full).unwrap().1, []);
 }
 
 #[test]
 fn a_key_of_another_certificate_is_a_mistake() {
     let disk = Disk::with_certificate("example.org");
-    disk.write(
-        "key.pem",
-        &rcgen::KeyPair::generate().unwrap().serialize_pem(),
-        0o600,
-    );
-    assert!(
-        disk.mistake()
-            .contains("is not the key of the first certificate in")
-    );
+    disk.write("key.pem", &rcgen::KeyPair::generate().unwrap().serialize_pem(), 0o600);
+    assert!(disk.mistake().contains("is not the key of the first certificate in"));
 }
 
 #[test]
 fn a_key_that_everybody_may_read_is_a_mistake_with_the_remedy() {
     let disk = Disk::with_certificate("example.org");
     disk.write("key.pem", &disk.read("key.pem"), 0o644);
-    assert!(
-        disk.mistake().contains("host.key_file: /"),
-        "{}",
-        disk.mistake()
-    );
-    assert!(
-        disk.mistake().contains("run: chmod o-r '/"),
-        "{}",
-        disk.mistake()
-    );
+    assert!(disk.mistake().contains("host.key_file: /"), "{}", disk.mistake());
+    assert!(disk.mistake().contains("run: chmod o-r '/"), "{}", disk.mistake());
 }
 
 #[test]
@@ -116,29 +99,16 @@ fn a_chain_with_its_key_is_as_secret_as_the_key() {
     disk.write("cert.pem", &both, 0o600);
     disk.load().unwrap();
     disk.write("cert.pem", &both, 0o644);
-    assert!(
-        disk.mistake().contains("holds a private key too, and"),
-        "{}",
-        disk.mistake()
-    );
+    assert!(disk.mistake().contains("holds a private key too, and"), "{}", disk.mistake());
 }
 
 #[test]
 fn a_short_pepper_is_refused() {
     let disk = Disk::with_certificate("example.org");
-    let text = format!(
-        "pepper_file = '{}'\n{}",
-        disk.path("pepper").display(),
-        disk.config()
-    );
+    let text = format!("pepper_file = '{}'\n{}", disk.path("pepper").display(), disk.config());
     disk.write("pepper", "123456789012345", 0o600);
-    let errors = Config::parse(&text, "c.toml", Check::Full)
-        .unwrap_err()
-        .to_string();
-    assert!(
-        errors.contains("has fewer than 16 bytes; make one with"),
-        "{errors}"
-    );
+    let errors = Config::parse(&text, "c.toml", Check::Full).unwrap_err().to_string();
+    assert!(errors.contains("has fewer than 16 bytes; make one with"), "{errors}");
     disk.write("pepper", "1234567890123456", 0o600);
     Config::parse(&text, "c.toml", Check::Full).unwrap();
 }
@@ -146,18 +116,11 @@ fn a_short_pepper_is_refused() {
 #[test]
 fn a_file_that_is_missing_or_no_text_is_one_line() {
     let disk = Disk::with_certificate("example.org");
-    let missing = Config::load(&disk.path("none.toml"), Check::Full)
-        .unwrap_err()
-        .to_string();
+    let missing = Config::load(&disk.path("none.toml"), Check::Full).unwrap_err().to_string();
     assert!(missing.contains("none.toml: cannot be read: "), "{missing}");
     fs::write(disk.path("bad.toml"), b"a = 1\nb = '\xff'\n").unwrap();
-    let bad = Config::load(&disk.path("bad.toml"), Check::Full)
-        .unwrap_err()
-        .to_string();
-    assert!(
-        bad.contains("bad.toml: is not UTF-8 text in line 2"),
-        "{bad}"
-    );
+    let bad = Config::load(&disk.path("bad.toml"), Check::Full).unwrap_err().to_string();
+    assert!(bad.contains("bad.toml: is not UTF-8 text in line 2"), "{bad}");
 }
 
 /// A folder with `cert.pem`, `key.pem` and `c.toml`.

@@ -21,20 +21,8 @@ fn a_host_is_all_that_must_be_written() {
 #[test]
 fn both_families_are_listened_on_unless_something_else_is_written() {
     let listen = defaults().listen;
-    assert_eq!(
-        listen.c2s,
-        [
-            "[::]:5222".parse().unwrap(),
-            "0.0.0.0:5222".parse().unwrap()
-        ]
-    );
-    assert_eq!(
-        listen.c2s_tls,
-        [
-            "[::]:5223".parse().unwrap(),
-            "0.0.0.0:5223".parse().unwrap()
-        ]
-    );
+    assert_eq!(listen.c2s, ["[::]:5222".parse().unwrap(), "0.0.0.0:5222".parse().unwrap()]);
+    assert_eq!(listen.c2s_tls, ["[::]:5223".parse().unwrap(), "0.0.0.0:5223".parse().unwrap()]);
 }
 
 #[test]
@@ -53,10 +41,7 @@ fn everything_can_be_written() {
     assert_eq!(config.log_level, LogLevel::Debug);
     assert_eq!(config.worker_threads, Some(3));
     assert_eq!(config.hosts[0].password_hash, PasswordHash::Argon2id);
-    assert_eq!(
-        config.hosts[0].contact.abuse[0].as_str(),
-        "mailto:abuse@example.org"
-    );
+    assert_eq!(config.hosts[0].contact.abuse[0].as_str(), "mailto:abuse@example.org");
     assert!(config.listen.c2s.is_empty() && config.listen.c2s_tls.len() == 2);
     assert_eq!(config.tls.min_version, TlsVersion::V12);
     assert_eq!(config.timeouts.keepalive, Duration::ZERO);
@@ -64,16 +49,8 @@ fn everything_can_be_written() {
 
 #[test]
 fn several_domains_are_kept_in_their_order() {
-    let (config, _) = parse(&format!(
-        "{HOST}{}",
-        HOST.replace("example", "chat.example")
-    ))
-    .unwrap();
-    let domains: Vec<_> = config
-        .hosts
-        .iter()
-        .map(|host| host.domain.as_str())
-        .collect();
+    let (config, _) = parse(&format!("{HOST}{}", HOST.replace("example", "chat.example"))).unwrap();
+    let domains: Vec<_> = config.hosts.iter().map(|host| host.domain.as_str()).collect();
     assert_eq!(domains, ["example.org", "chat.example.org"]);
 }
 
@@ -90,8 +67,5 @@ fn a_weak_count_of_iterations_is_a_warning_with_its_line() {
 #[test]
 fn a_server_that_nobody_can_reach_is_a_warning() {
     let (_, warnings) = parse(&format!("listen = {{ c2s = [], c2s_tls = [] }}\n{HOST}")).unwrap();
-    assert!(
-        warnings[0].to_string().contains("no client can connect"),
-        "{warnings:?}"
-    );
+    assert!(warnings[0].to_string().contains("no client can connect"), "{warnings:?}");
 }

@@ -22,11 +22,8 @@ c2s = ['localhost:5222', '0.0.0.0:1', '0.0.0.0:1']
 [server]
 ";
     let errors = parse(text).unwrap_err();
-    let lines: Vec<_> = errors
-        .mistakes()
-        .iter()
-        .map(|m| (m.place.unwrap().0, m.key.as_str()))
-        .collect();
+    let lines: Vec<_> =
+        errors.mistakes().iter().map(|m| (m.place.unwrap().0, m.key.as_str())).collect();
     let expected = [
         (1, "log_level"),
         (2, "colour"),
@@ -64,10 +61,7 @@ fn a_text_that_is_not_toml_is_reported_in_the_same_form() {
 fn a_key_that_is_written_twice_is_reported_beside_the_other_mistakes() {
     let all = mistakes("log_level = 'info'\nlog_level = 'warn'\nworker_threads = 0");
     assert_eq!(all.len(), 2, "{all:?}");
-    assert!(
-        all[0].starts_with("c.toml:2:1: is written for the second time"),
-        "{all:?}"
-    );
+    assert!(all[0].starts_with("c.toml:2:1: is written for the second time"), "{all:?}");
     assert!(all[1].contains("worker_threads: 0 is below 1"), "{all:?}");
 }
 
@@ -76,22 +70,10 @@ fn an_unknown_key_is_answered_with_the_one_that_was_meant() {
     for (text, meant) in [
         ("log-level = 'info'", "did you mean \"log_level\"?"),
         ("[limit]", "did you mean \"limits\"?"),
-        (
-            "[limits]\nstanza_byte = 1",
-            "did you mean \"stanza_bytes\"?",
-        ),
-        (
-            "[tls]\nlog_level = 'info'",
-            "belongs at the top of the file, above the first [table]",
-        ),
-        (
-            "stanza_bytes = '64 KiB'",
-            "\"stanza_bytes\" belongs in [limits]",
-        ),
-        (
-            "[limits]\npassword_hash = 'scram'",
-            "\"password_hash\" belongs in [[host]]",
-        ),
+        ("[limits]\nstanza_byte = 1", "did you mean \"stanza_bytes\"?"),
+        ("[tls]\nlog_level = 'info'", "belongs at the top of the file, above the first [table]"),
+        ("stanza_bytes = '64 KiB'", "\"stanza_bytes\" belongs in [limits]"),
+        ("[limits]\npassword_hash = 'scram'", "\"password_hash\" belongs in [[host]]"),
         ("[tls]\nabuse = []", "\"abuse\" belongs in [host.contact]"),
         ("federation = true", "look it up in docs/configuration.md"),
     ] {
@@ -102,48 +84,21 @@ fn an_unknown_key_is_answered_with_the_one_that_was_meant() {
 #[test]
 fn a_value_of_the_wrong_type_is_answered_with_an_example() {
     for (text, wanted) in [
-        (
-            "data_dir = 1",
-            "is an integer, but a path is wanted, as in \"/var/lib/cloister\"",
-        ),
-        (
-            "worker_threads = '2'",
-            "is a string, but a whole number is wanted, as in 10",
-        ),
-        (
-            "worker_threads = 2.5",
-            "is a number with a fraction, but a whole number is wanted",
-        ),
+        ("data_dir = 1", "is an integer, but a path is wanted, as in \"/var/lib/cloister\""),
+        ("worker_threads = '2'", "is a string, but a whole number is wanted, as in 10"),
+        ("worker_threads = 2.5", "is a number with a fraction, but a whole number is wanted"),
         ("worker_threads = -1", "-1 is not a number from 0 to"),
-        (
-            "worker_threads = 99999999999999999999",
-            "is not a number from 0 to",
-        ),
-        (
-            "worker_threads = 9999",
-            "9999 is above 1024, the limit of this option; lower it",
-        ),
+        ("worker_threads = 99999999999999999999", "is not a number from 0 to"),
+        ("worker_threads = 9999", "9999 is above 1024, the limit of this option; lower it"),
         (
             "listen.c2s = '[::]:1'",
             "is a string, but a list is wanted, each an IP address and port, as in [\"[::]:5222\"]",
         ),
-        (
-            "tls = '1.3'",
-            "is a string, but a table is wanted; write [tls] in single brackets",
-        ),
-        (
-            "[[limits]]",
-            "is a list, but a table is wanted; write [limits] in single brackets",
-        ),
-        (
-            "log_level = 'warning'",
-            "there is no \"warning\"; use one of: error, warn, info, debug",
-        ),
+        ("tls = '1.3'", "is a string, but a table is wanted; write [tls] in single brackets"),
+        ("[[limits]]", "is a list, but a table is wanted; write [limits] in single brackets"),
+        ("log_level = 'warning'", "there is no \"warning\"; use one of: error, warn, info, debug"),
         ("log_level = 'Info'", "did you mean \"info\"?"),
-        (
-            "timeouts.tls = '10'",
-            "\"10\" has no unit; write it as in \"10m\"",
-        ),
+        ("timeouts.tls = '10'", "\"10\" has no unit; write it as in \"10m\""),
         ("store.cache = '32 MB MiB'", "is more than one size"),
     ] {
         assert!(mistake(text).contains(wanted), "{}", mistake(text));
@@ -153,12 +108,7 @@ fn a_value_of_the_wrong_type_is_answered_with_an_example() {
 #[test]
 fn a_host_in_single_brackets_is_answered_with_double_ones() {
     let errors = parse(&HOST.replace("[[host]]", "[host]")).unwrap_err();
-    assert!(
-        errors
-            .to_string()
-            .contains("write [[host]] in double brackets"),
-        "{errors}"
-    );
+    assert!(errors.to_string().contains("write [[host]] in double brackets"), "{errors}");
     assert_eq!(errors.mistakes().len(), 1);
 }
 
@@ -166,9 +116,7 @@ fn a_host_in_single_brackets_is_answered_with_double_ones() {
 fn a_configuration_without_a_host_is_refused() {
     let errors = parse("").unwrap_err();
     assert!(
-        errors
-            .to_string()
-            .starts_with("c.toml:1:1: host: is missing; add a [[host]]"),
+        errors.to_string().starts_with("c.toml:1:1: host: is missing; add a [[host]]"),
         "{errors}"
     );
     assert!(parse("host = []").is_err());
@@ -204,10 +152,7 @@ fn addresses_that_the_system_would_refuse_together_are_mistakes() {
         "c2s = ['[::]:5223']",
         "c2s_tls = ['127.0.0.1:5222']",
     ] {
-        assert!(
-            mistake(&format!("[listen]\n{listen}")).contains("overlaps with"),
-            "{listen}"
-        );
+        assert!(mistake(&format!("[listen]\n{listen}")).contains("overlaps with"), "{listen}");
     }
 }
 
@@ -218,10 +163,7 @@ fn addresses_of_other_families_ports_or_hosts_do_not_overlap() {
         "c2s = ['127.0.0.1:7', '127.0.0.2:7']",
         "c2s = ['127.0.0.1:0', '127.0.0.1:0']",
     ] {
-        assert!(
-            parse(&format!("[listen]\n{listen}\n{HOST}")).is_ok(),
-            "{listen}"
-        );
+        assert!(parse(&format!("[listen]\n{listen}\n{HOST}")).is_ok(), "{listen}");
     }
 }
 
@@ -240,11 +182,7 @@ fn a_relative_path_is_refused() {
 #[test]
 fn a_socket_path_that_the_system_cannot_take_is_refused() {
     let text = format!("admin_socket = '/{}'", "s".repeat(107));
-    assert!(
-        mistake(&text).contains("is 108 bytes long"),
-        "{}",
-        mistake(&text)
-    );
+    assert!(mistake(&text).contains("is 108 bytes long"), "{}", mistake(&text));
 }
 
 #[test]
@@ -271,16 +209,9 @@ fn a_contact_that_is_no_uri_is_refused() {
 
 #[test]
 fn a_secret_that_is_written_out_is_refused_and_not_repeated() {
-    for secret in [
-        "-----BEGIN PRIVATE KEY-----\\nMIGHSECRET",
-        "SECRETSECRET",
-        "SECRET\\n",
-    ] {
+    for secret in ["-----BEGIN PRIVATE KEY-----\\nMIGHSECRET", "SECRETSECRET", "SECRET\\n"] {
         let text = mistake(&format!("pepper_file = \"{secret}\""));
-        assert!(
-            text.contains("write the secret to a file") && !text.contains("SECRET"),
-            "{text}"
-        );
+        assert!(text.contains("write the secret to a file") && !text.contains("SECRET"), "{text}");
     }
 }
 
@@ -288,10 +219,7 @@ fn a_secret_that_is_written_out_is_refused_and_not_repeated() {
 fn a_certificate_that_is_written_out_is_refused() {
     let text = HOST.replace("/c/fullchain.pem", "-----BEGIN CERTIFICATE-----");
     let errors = parse(&text).unwrap_err().to_string();
-    assert!(
-        errors.contains("host.certificate: holds PEM text; write it to a file"),
-        "{errors}"
-    );
+    assert!(errors.contains("host.certificate: holds PEM text; write it to a file"), "{errors}");
 }
 
 #[test]
@@ -304,9 +232,8 @@ fn what_must_be_written_or_kept_secret_may_not_lie_in_the_nix_store() {
 
 #[test]
 fn no_text_makes_the_reader_panic_and_every_refusal_has_a_reason() {
-    const ENDS: [&str; 12] = [
-        "\"", "'", "[", "]", "[[", "{", "}", "=", ".", "\n", "\u{0}", "\"\"\"é",
-    ];
+    const ENDS: [&str; 12] =
+        ["\"", "'", "[", "]", "[[", "{", "}", "=", ".", "\n", "\u{0}", "\"\"\"é"];
     let text = example();
     for (at, _) in text.char_indices().step_by(7) {
         let (before, after) = text.split_at(at);

@@ -14,9 +14,7 @@ use crate::feature::{Ctx, Effects, Registry, Reply, Scope, Side, Spec, Status, V
 use crate::jid::{BareJid, Jid};
 use crate::ns;
 use crate::router::{AccountGuard, Envelope, Session};
-use crate::stanza::{
-    Condition, ErrorType, Iq, IqKind, Message, MessageKind, Stanza, StanzaError,
-};
+use crate::stanza::{Condition, ErrorType, Iq, IqKind, Message, MessageKind, Stanza, StanzaError};
 use crate::store::Result;
 use crate::xml::Element;
 

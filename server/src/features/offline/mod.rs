@@ -219,11 +219,7 @@ async fn unclaimed(cx: &Ctx, session: &Arc<Session>) -> Result<Vec<Envelope>, St
 
 /// XEP-0191 §3.3: whom the user has blocked since is not heard any more. The message is deleted, or
 /// the queue would stay full of what made the user block somebody.
-async fn is_unwelcome(
-    cx: &Ctx,
-    account: &BareJid,
-    message: &Element,
-) -> Result<bool, StoreError> {
+async fn is_unwelcome(cx: &Ctx, account: &BareJid, message: &Element) -> Result<bool, StoreError> {
     match message.attr("from").map(Jid::parse) {
         Some(Ok(from)) => blocking::has_blocked(cx, account, &from).await,
         _ => Ok(false),
@@ -257,9 +253,9 @@ fn envelope(
 }
 
 fn is_reachable(cx: &Ctx, session: &Arc<Session>) -> bool {
-    cx.server.sessions.with(session.account().as_str(), |all| {
-        all.iter().any(|other| other.id() == session.id())
-    })
+    cx.server
+        .sessions
+        .with(session.account().as_str(), |all| all.iter().any(|other| other.id() == session.id()))
 }
 
 /// RFC 6121 §8.5.2.1.1: not with a negative priority.

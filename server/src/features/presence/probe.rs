@@ -32,12 +32,14 @@ pub(super) async fn handle(cx: &Ctx, probe: Presence) -> Result<Effects, StanzaE
 async fn answers(cx: &Ctx, probe: &Presence, to: &Jid) -> Result<Vec<Presence>, StanzaError> {
     let (from, contact) = (&probe.from, to.bare());
     let stanza = Stanza::Presence(probe.clone());
-    let is_heard = matches!(guard(cx, Side::Recipient, &stanza).await, Verdict::Pass);
-    if is_heard && roster::is_shown_to(&cx.server, &contact, &from.bare()).await? {
+    if !matches!(guard(cx, Side::Recipient, &stanza).await, Verdict::Pass) {
+        return Ok(Vec::new());
+    }
+    if roster::is_shown_to(&cx.server, &contact, &from.bare()).await? {
         let sessions = available(&cx.server, &contact);
         return Ok(subscribed(from, to, &sessions));
     }
-    let reached = |session: &Arc<Session>| is_heard && directed::reaches(session, from);
+    let reached = |session: &Arc<Session>| directed::reaches(session, from);
     let mut sessions = cx.server.sessions.of(&contact);
     sessions.retain(|session| reached(session) && (to.is_bare() || session.jid() == to));
     if sessions.is_empty() {

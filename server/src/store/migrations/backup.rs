@@ -17,10 +17,7 @@ use super::super::{
 pub(super) fn copy(engine: Engine, schema: u32, options: &Options) -> Result<PathBuf> {
     engine.close();
     let told = |error: io::Error| {
-        StoreError::io(
-            format!("copying the store to {}", options.backups.display()),
-            &error,
-        )
+        StoreError::io(format!("copying the store to {}", options.backups.display()), &error)
     };
     fs::create_dir_all(&options.backups).map_err(told)?;
     let target = free_name(&options.backups, schema);
@@ -61,8 +58,5 @@ fn copy_dir(from: &Path, to: &Path) -> io::Result<()> {
 /// Counted, not dated: no clock is needed, and nothing is overwritten.
 fn free_name(backups: &Path, schema: u32) -> PathBuf {
     let names = (1_u32..).map(|count| backups.join(format!("schema-{schema}-{count}")));
-    names
-        .into_iter()
-        .find(|name| !name.exists())
-        .unwrap_or_else(|| backups.join("schema"))
+    names.into_iter().find(|name| !name.exists()).unwrap_or_else(|| backups.join("schema"))
 }

@@ -66,10 +66,7 @@ impl MigrationTx<'_> {
         range: &Range<K::Form>,
         page: &Page<K::Form>,
     ) -> Result<Rows<K, V>> {
-        read::typed(
-            tree,
-            read::page(self.engine, self.dir, &read::Want::new(tree, range, page))?,
-        )
+        read::typed(tree, read::page(self.engine, self.dir, &read::Want::new(tree, range, page))?)
     }
 
     /// Writes a batch; durable when it returns.
@@ -84,11 +81,7 @@ pub(crate) fn open(options: &Options) -> Result<Engine> {
     let found = schema(&engine, options)?;
     if found > options.schema {
         let backups = options.backups.clone();
-        return Err(StoreError::Newer {
-            found,
-            known: options.schema,
-            backups,
-        });
+        return Err(StoreError::Newer { found, known: options.schema, backups });
     }
     if found < options.schema {
         return migrate(engine, found, options);
@@ -99,58 +92,38 @@ pub(crate) fn open(options: &Options) -> Result<Engine> {
 
 /// What the store says. Stamps a fresh one.
 fn schema(engine: &Engine, options: &Options) -> Result<u32> {
-    let tx = MigrationTx {
-        engine,
-        dir: &options.dir,
-    };
+    let tx = MigrationTx { engine, dir: &options.dir };
     if let Some(text) = tx.get(&META, SCHEMA_KEY)? {
         let damaged = || META.damaged(&META.physical(SCHEMA_KEY), "not a number".into());
         return text.parse().map_err(|_| damaged());
     }
-    let everything = super::range::RawRange {
-        from: Vec::new(),
-        to: vec![u8::MAX],
-    };
+    let everything = super::range::RawRange { from: Vec::new(), to: vec![u8::MAX] };
     let some = engine.scan(&everything, false, Most { rows: 1, bytes: 0 });
     let some = some.map_err(|error| error.told(&options.dir, "reading"))?;
     if engine.is_marked() || !some.rows.is_empty() {
         let what = "it has lost its schema, and so other records too".into();
-        return Err(StoreError::Damaged {
-            path: options.dir.clone(),
-            what,
-        });
+        return Err(StoreError::Damaged { path: options.dir.clone(), what });
     }
     stamp(engine, options, options.schema)?;
     Ok(options.schema)
 }
 
 fn migrate(engine: Engine, found: u32, options: &Options) -> Result<Engine> {
-    let backup = if options.transient {
-        PathBuf::new()
-    } else {
-        backup::copy(engine, found, options)?
-    };
+    let backup =
+        if options.transient { PathBuf::new() } else { backup::copy(engine, found, options)? };
     // A plain copy is right only while the database is closed, so it was.
     let engine = Engine::open(options)?;
-    let steps = options
-        .steps
-        .iter()
-        .filter(|step| step.to > found && step.to <= options.schema);
+    let steps = options.steps.iter().filter(|step| step.to > found && step.to <= options.schema);
     for step in steps {
         tracing::info!(to = step.to, name = step.name, "migrating the store");
-        let mut tx = MigrationTx {
-            engine: &engine,
-            dir: &options.dir,
-        };
+        let mut tx = MigrationTx { engine: &engine, dir: &options.dir };
         let failed = |error: StoreError| StoreError::Migration {
             to: step.to,
             name: step.name,
             why: error.to_string(),
             backup: backup.clone(),
         };
-        (step.run)(&mut tx)
-            .and_then(|()| stamp(&engine, options, step.to))
-            .map_err(failed)?;
+        (step.run)(&mut tx).and_then(|()| stamp(&engine, options, step.to)).map_err(failed)?;
     }
     stamp(&engine, options, options.schema)?;
     engine.mark()?;
@@ -169,8 +142,5 @@ fn write(engine: &Engine, dir: &Path, batch: &Batch) -> Result<()> {
         Refusal::Batch(error) => error,
         Refusal::Engine(error) => told(error),
     })?;
-    engine
-        .apply(&writes)
-        .and_then(|()| engine.sync())
-        .map_err(told)
+    engine.apply(&writes).and_then(|()| engine.sync()).map_err(told)
 }

@@ -17,11 +17,7 @@ fn message() -> Element {
 fn deep() -> Element {
     let mut element = Element::new("urn:example:deep", "x").with_text("bottom");
     for level in 0..DEEP {
-        let ns = if level % 2 == 0 {
-            "urn:example:a"
-        } else {
-            "urn:example:b"
-        };
+        let ns = if level % 2 == 0 { "urn:example:a" } else { "urn:example:b" };
         element = Element::new(ns, "x").with_child(element);
     }
     element
@@ -68,14 +64,8 @@ fn a_deep_tree_is_cloned_compared_walked_written_and_printed_without_recursion()
 fn debug_prints_neither_text_nor_attribute_values() {
     let element = message();
     let printed = format!("{element:?} {:?}", element.nodes().collect::<Vec<_>>());
-    assert!(
-        !printed.contains("Romeo") && !printed.contains("bob"),
-        "{printed}"
-    );
-    assert!(
-        printed.contains("message") && printed.contains("id"),
-        "{printed}"
-    );
+    assert!(!printed.contains("Romeo") && !printed.contains("bob"), "{printed}");
+    assert!(printed.contains("message") && printed.contains("id"), "{printed}");
     let text = Node::Text("Romeo".into());
     assert_eq!(format!("{text:?}"), "Text(5 bytes)");
 }
@@ -106,14 +96,8 @@ fn a_child_is_found_by_namespace_and_name() {
     let mut element = message();
     assert!(element.child(ns::CLIENT, "request").is_none());
     assert!(element.has_child(ns::RECEIPTS, "request"));
-    element
-        .child_mut(ns::CLIENT, "body")
-        .unwrap()
-        .push_text("!");
-    assert_eq!(
-        element.child(ns::CLIENT, "body").unwrap().text(),
-        "Art thou not Romeo?!"
-    );
+    element.child_mut(ns::CLIENT, "body").unwrap().push_text("!");
+    assert_eq!(element.child(ns::CLIENT, "body").unwrap().text(), "Art thou not Romeo?!");
 }
 
 #[test]
@@ -146,12 +130,8 @@ fn texts_that_meet_become_one() {
 
 #[test]
 fn the_order_of_attributes_means_nothing_and_that_of_children_does() {
-    let a = Element::new("", "e")
-        .with_attr("a", "1")
-        .with_attr("b", "2");
-    let b = Element::new("", "e")
-        .with_attr("b", "2")
-        .with_attr("a", "1");
+    let a = Element::new("", "e").with_attr("a", "1").with_attr("b", "2");
+    let b = Element::new("", "e").with_attr("b", "2").with_attr("a", "1");
     assert_eq!(a, b);
     let [x, y] = ["x", "y"].map(|name| Element::new("", name));
     let xy = Element::new("", "e").with_children([x.clone(), y.clone()]);

@@ -53,13 +53,7 @@ fn nothing_is_read_after_the_end_of_the_stream() {
 
 #[test]
 fn the_end_tag_repeats_the_name_of_the_header() {
-    for bad in [
-        "</stream>",
-        "</stream:streamx>",
-        "</>",
-        "</stream:stream x>",
-        "</a:stream>",
-    ] {
+    for bad in ["</stream>", "</stream:streamx>", "</>", "</stream:stream x>", "</a:stream>"] {
         assert_eq!(error(bad), Some(XmlError::NotWellFormed), "{bad}");
     }
 }
@@ -68,20 +62,14 @@ fn the_end_tag_repeats_the_name_of_the_header() {
 fn without_a_stream_there_are_only_elements() {
     let mut framer = Framer::without_stream(Limits::default());
     assert_eq!(outcome(&mut framer, "<open/><message/>"), (2, None));
-    assert_eq!(
-        outcome(&mut framer, "</open>").1,
-        Some(XmlError::NotWellFormed)
-    );
+    assert_eq!(outcome(&mut framer, "</open>").1, Some(XmlError::NotWellFormed));
 }
 
 #[test]
 fn a_declaration_stands_only_at_the_very_start() {
     let declaration = "<?xml version='1.0'?>";
     assert_eq!(prolog_error(declaration), None);
-    assert_eq!(
-        prolog_error(format!(" {declaration}")),
-        Some(XmlError::Restricted)
-    );
+    assert_eq!(prolog_error(format!(" {declaration}")), Some(XmlError::Restricted));
     let twice = declaration.repeat(2);
     assert_eq!(prolog_error(twice), Some(XmlError::Restricted));
     assert_eq!(error(declaration), Some(XmlError::Restricted));
@@ -89,41 +77,23 @@ fn a_declaration_stands_only_at_the_very_start() {
 
 #[test]
 fn a_byte_order_mark_is_passed_only_at_the_very_start() {
-    assert_eq!(
-        prolog_error(format!("\u{FEFF}<?xml version='1.0'?>{HEADER}")),
-        None
-    );
-    assert_eq!(
-        prolog_error("\u{FEFF}\u{FEFF}"),
-        Some(XmlError::NotWellFormed)
-    );
+    assert_eq!(prolog_error(format!("\u{FEFF}<?xml version='1.0'?>{HEADER}")), None);
+    assert_eq!(prolog_error("\u{FEFF}\u{FEFF}"), Some(XmlError::NotWellFormed));
     assert_eq!(error("\u{FEFF}<a/>"), Some(XmlError::BadFormat));
 }
 
 #[test]
 fn utf_16_is_an_unsupported_encoding() {
-    assert_eq!(
-        prolog_error(b"\xFF\xFE<\0"),
-        Some(XmlError::UnsupportedEncoding)
-    );
-    assert_eq!(
-        prolog_error(b"\xFE\xFF\0<"),
-        Some(XmlError::UnsupportedEncoding)
-    );
+    assert_eq!(prolog_error(b"\xFF\xFE<\0"), Some(XmlError::UnsupportedEncoding));
+    assert_eq!(prolog_error(b"\xFE\xFF\0<"), Some(XmlError::UnsupportedEncoding));
     let declared = "<?xml version='1.0' encoding='UTF-16'?>";
     assert_eq!(prolog_error(declared), Some(XmlError::UnsupportedEncoding));
 }
 
 #[test]
 fn a_doctype_is_restricted_before_the_header_and_after() {
-    assert_eq!(
-        prolog_error("<?xml version='1.0'?><!D"),
-        Some(XmlError::Restricted)
-    );
-    assert_eq!(
-        prolog_error("<!DOCTYPE a [<!ENTITY"),
-        Some(XmlError::Restricted)
-    );
+    assert_eq!(prolog_error("<?xml version='1.0'?><!D"), Some(XmlError::Restricted));
+    assert_eq!(prolog_error("<!DOCTYPE a [<!ENTITY"), Some(XmlError::Restricted));
     assert_eq!(error("<a><!E"), Some(XmlError::Restricted));
 }
 
@@ -157,12 +127,7 @@ fn text_between_stanzas_is_a_bad_format() {
 
 #[test]
 fn text_before_the_header_is_not_well_formed() {
-    for bad in [
-        "GET / HTTP/1.1",
-        "\x16\x03\x01",
-        "</stream:stream>",
-        "<![CDATA[",
-    ] {
+    for bad in ["GET / HTTP/1.1", "\x16\x03\x01", "</stream:stream>", "<![CDATA["] {
         assert_eq!(prolog_error(bad), Some(XmlError::NotWellFormed), "{bad}");
     }
 }
@@ -175,19 +140,10 @@ fn a_control_character_between_stanzas_is_not_well_formed() {
 #[test]
 fn an_error_is_for_ever() {
     let mut framer = open(Limits::default());
-    assert_eq!(
-        outcome(&mut framer, "<a/><!-- --><b/>"),
-        (1, Some(XmlError::Restricted))
-    );
-    assert_eq!(
-        outcome(&mut framer, "<a/>"),
-        (0, Some(XmlError::Restricted))
-    );
+    assert_eq!(outcome(&mut framer, "<a/><!-- --><b/>"), (1, Some(XmlError::Restricted)));
+    assert_eq!(outcome(&mut framer, "<a/>"), (0, Some(XmlError::Restricted)));
     framer.restart();
-    assert_eq!(
-        outcome(&mut framer, HEADER),
-        (0, Some(XmlError::Restricted))
-    );
+    assert_eq!(outcome(&mut framer, HEADER), (0, Some(XmlError::Restricted)));
     assert_eq!(framer.buffer.capacity(), 0);
 }
 
@@ -203,10 +159,7 @@ fn endless_input_before_login_ends_at_the_budget() {
         framer.push(start.as_bytes());
         let portion = endless.repeat(100);
         let pushed = (0..).find(|_| outcome(&mut framer, &portion).1.is_some());
-        assert!(
-            pushed.is_some_and(|n| n * portion.len() <= 8192),
-            "{endless}"
-        );
+        assert!(pushed.is_some_and(|n| n * portion.len() <= 8192), "{endless}");
         assert_eq!(framer.failed.unwrap().condition(), "policy-violation");
     }
 }
@@ -216,27 +169,18 @@ fn the_budget_is_spent_to_its_last_byte_and_no_further() {
     let start = format!("{HEADER}<a>");
     let text = "x".repeat(8192 - start.len() - "</a>".len());
     let mut framer = Framer::new(Limits::before_login());
-    assert_eq!(
-        outcome(&mut framer, format!("{start}{text}</a>")),
-        (2, None)
-    );
+    assert_eq!(outcome(&mut framer, format!("{start}{text}</a>")), (2, None));
     assert_eq!(outcome(&mut framer, " "), (0, Some(XmlError::TooManyBytes)));
 }
 
 #[test]
 fn the_budget_outlives_a_restart() {
     let mut framer = open(Limits::before_login());
-    assert_eq!(
-        outcome(&mut framer, format!("<a>{}</a>", " ".repeat(5000))),
-        (1, None)
-    );
+    assert_eq!(outcome(&mut framer, format!("<a>{}</a>", " ".repeat(5000))), (1, None));
     framer.restart();
     assert_eq!(outcome(&mut framer, HEADER), (1, None));
     let more = format!("<a>{}</a>", " ".repeat(5000));
-    assert_eq!(
-        outcome(&mut framer, more),
-        (0, Some(XmlError::TooManyBytes))
-    );
+    assert_eq!(outcome(&mut framer, more), (0, Some(XmlError::TooManyBytes)));
 }
 
 #[test]
@@ -246,10 +190,7 @@ fn elements_before_login_are_counted_at_every_depth_and_across_restarts() {
     framer.restart();
     assert_eq!(outcome(&mut framer, HEADER), (1, None));
     assert_eq!(outcome(&mut framer, "<a/>".repeat(15)), (15, None));
-    assert_eq!(
-        outcome(&mut framer, "<a"),
-        (0, Some(XmlError::TooManyElements))
-    );
+    assert_eq!(outcome(&mut framer, "<a"), (0, Some(XmlError::TooManyElements)));
 }
 
 #[test]
@@ -275,10 +216,7 @@ fn an_element_may_be_as_long_as_the_limit_and_no_longer() {
     let longest = format!("<a>{}</a>", "x".repeat(10_000 - "<a></a>".len()));
     let mut framer = open(Limits::after_login(10_000));
     assert_eq!(outcome(&mut framer, &longest), (1, None));
-    assert_eq!(
-        outcome(&mut framer, &longest.as_bytes()[..9_999]),
-        (0, None)
-    );
+    assert_eq!(outcome(&mut framer, &longest.as_bytes()[..9_999]), (0, None));
     assert_eq!(outcome(&mut framer, "xx"), (0, Some(XmlError::TooBig)));
 }
 
@@ -287,10 +225,7 @@ fn a_million_nested_elements_are_too_deep() {
     assert_eq!(error("<a>".repeat(1_000_000)), Some(XmlError::TooDeep));
     let deepest = format!("{}{}", "<a>".repeat(64), "</a>".repeat(64));
     assert_eq!(error(&deepest), None);
-    assert_eq!(
-        error(format!("{}<b", "<a>".repeat(64))),
-        Some(XmlError::TooDeep)
-    );
+    assert_eq!(error(format!("{}<b", "<a>".repeat(64))), Some(XmlError::TooDeep));
 }
 
 #[test]
@@ -299,10 +234,7 @@ fn attributes_and_declarations_are_counted_together() {
     assert_eq!(error(format!("<a{}/>", attributes(128))), None);
     let more = format!("<a{} xmlns:p='", attributes(128));
     assert_eq!(error(more), Some(XmlError::TooManyAttributes));
-    assert_eq!(
-        error(format!("<a{}><b{}/></a>", attributes(128), attributes(128))),
-        None
-    );
+    assert_eq!(error(format!("<a{}><b{}/></a>", attributes(128), attributes(128))), None);
 }
 
 #[test]
@@ -316,16 +248,8 @@ fn a_header_has_limits_too() {
 fn an_element_that_comes_byte_by_byte_is_scanned_once() {
     let mut framer = open(Limits::default());
     let before = framer.scanned;
-    let element = format!(
-        "<a b='{}'><![CDATA[{}]]></a>",
-        "x".repeat(100_000),
-        ">".repeat(100_000)
-    );
-    let frames: usize = element
-        .as_bytes()
-        .chunks(1)
-        .map(|b| outcome(&mut framer, b).0)
-        .sum();
+    let element = format!("<a b='{}'><![CDATA[{}]]></a>", "x".repeat(100_000), ">".repeat(100_000));
+    let frames: usize = element.as_bytes().chunks(1).map(|b| outcome(&mut framer, b).0).sum();
     assert_eq!(frames, 1);
     assert_eq!(framer.scanned - before, element.len() as u64);
 }
