@@ -61,7 +61,7 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The socket of the commands.
     pub admin_socket: PathBuf,
-    /// A file of at least 16 random bytes that seal the stored passwords.
+    /// A file of at least 32 random bytes that seal the stored passwords.
     pub pepper_file: Option<PathBuf>,
     /// How much is logged.
     pub log_level: LogLevel,

@@ -25,7 +25,7 @@ section! {
         /// to it is the operator.
         admin_socket: At<PathBuf>, default "/run/cloister/admin.sock";
 
-        /// A file with at least 16 random bytes that seal the stored passwords: who steals the
+        /// A file with at least 32 random bytes that seal the stored passwords: who steals the
         /// data without this file cannot even guess at them. Keep a copy apart from the backups:
         /// without it nobody can log in. Make one with:
         /// `(umask 077; head -c 32 /dev/urandom > FILE)`
@@ -179,7 +179,7 @@ section! {
         /// How many attributes one element may have.
         stanza_attributes: usize, default 128, least 16 "which ordinary clients need", most 1024;
 
-        /// The largest element that a client may send before it has logged in.
+        /// How much a client may send in all before it has logged in.
         login_bytes: Size, default "8 KiB",
             least "4 KiB" "which a login with all extensions needs",
             most "64 KiB" "which any stranger could make the server hold";
@@ -224,8 +224,9 @@ section! {
         /// How much an account may keep in its private storage (XEP-0049).
         private_bytes: Size, default "1 MiB", least "16 KiB", most "64 MiB";
 
-        /// The largest vCard, with its picture (XEP-0054).
-        vcard_bytes: Size, default "256 KiB", least "8 KiB", most "4 MiB";
+        /// The largest vCard, with its picture (XEP-0054). It has to fit into a stanza.
+        vcard_bytes: Size, default "224 KiB", least "8 KiB",
+            most "448 KiB" "which one record of the database can hold";
 
         /// How many addresses an account may block (XEP-0191).
         blocked_jids: usize, default 1000, least 10, most 100_000;

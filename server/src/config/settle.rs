@@ -21,8 +21,8 @@ use crate::nix::in_nix_store;
 /// Linux: `sun_path` has 108 bytes with the closing zero.
 const LONGEST_SOCKET_PATH: usize = 107;
 
-/// 128 bits of chance in a pepper, if its bytes are random.
-const SHORTEST_PEPPER: usize = 16;
+/// As many as the key that is made of it has.
+const SHORTEST_PEPPER: usize = 32;
 
 /// Makes `Config` of `File`. `None` has been reported.
 pub(super) fn settle(file: File, check: Check, report: &mut Report<'_>) -> Option<Config> {
