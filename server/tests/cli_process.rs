@@ -305,6 +305,15 @@ impl Process {
     }
 }
 
+impl Drop for Process {
+    /// A test that fails shows what its server had to say.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the server's log:\n{}", self.logged());
+        }
+    }
+}
+
 /// What comes out of a process, line by line.
 struct Lines {
     text: Arc<Mutex<String>>,

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use cloister::ns;
 use cloister::xml::Element;
+use rustix::process::Signal;
 use rustls::ClientConfig;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -109,9 +110,10 @@ impl Play {
             reading.push(tokio::spawn(reader.listen(raw, arrives, present)));
         }
         sleep(Duration::from_millis(self.dice.below(LONGEST))).await;
-        server.kill().await;
+        server.signal(Signal::KILL);
         self.writers = ended(writing).await;
         self.readers = ended(reading).await;
+        server.kill().await;
         self.note_acknowledged();
     }
 
