@@ -6,11 +6,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use super::session;
+use super::session::{Connection, Tls};
 use crate::jid::Domain;
-use crate::net::{Accepted, Peer};
+use crate::net::Accepted;
 use crate::server::Server;
-use crate::stream::bind::Bound;
 use crate::stream::sasl::Secured;
 use crate::stream::starttls::Plain;
 use crate::stream::{Ended, StreamError, Transport};
@@ -27,33 +26,23 @@ pub enum Mode {
 
 /// Serves one connection until it ends.
 pub async fn serve(server: Arc<Server>, accepted: Accepted, mode: Mode, mut task: Task) {
-    let Accepted { socket, peer, slot } = accepted;
-    let deadline = Instant::now() + server.config().timeouts.login;
     // The way to the session needs more memory than the session: it is given back on arrival.
-    let login = Box::pin(login(&server, socket, peer, mode, deadline));
-    let login = tokio::select! {
-        login = login => login,
+    let login = Box::pin(login(&server, accepted, mode));
+    let connection = tokio::select! {
+        connection = login => connection,
         () = task.stopped() => return,
     };
-    if let Some(Bound { mut transport, session }) = login {
-        transport.set_deadline(None);
-        if task.is_stopped() {
-            // The server told all sessions to close before this one was among them.
-            session.close(StreamError::system_shutdown("the server stops"));
-        }
-        session::run(server, session, transport, slot).await;
+    let Some(connection) = connection else { return };
+    if task.is_stopped() {
+        // The server told all sessions to close before this one was among them.
+        connection.close(StreamError::system_shutdown("the server stops"));
     }
+    connection.run().await;
 }
 
-type Tls = tokio_rustls::server::TlsStream<TcpStream>;
-
-async fn login(
-    server: &Arc<Server>,
-    socket: TcpStream,
-    peer: Peer,
-    mode: Mode,
-    deadline: Instant,
-) -> Option<Bound<Tls>> {
+async fn login(server: &Arc<Server>, accepted: Accepted, mode: Mode) -> Option<Box<Connection>> {
+    let Accepted { socket, peer, slot } = accepted;
+    let deadline = Instant::now() + server.config().timeouts.login;
     let (socket, asked) = match mode {
         Mode::DirectTls => (socket, None),
         Mode::StartTls => {
@@ -65,7 +54,8 @@ async fn login(
     let (tls, bindings) = handshake(server, socket, asked.as_ref()).await?;
     let secured = Secured::new(transport(server, tls, deadline), bindings, peer);
     let authenticated = or_goodbye(secured.authenticate(server).await).await?;
-    or_goodbye(authenticated.bind(server).await).await
+    let bound = or_goodbye(authenticated.bind(server).await).await?;
+    Some(Connection::new(server, bound, slot))
 }
 
 async fn handshake(

@@ -20,33 +20,17 @@ use crate::ns;
 use crate::router::{self, Parcel, ParcelKind, Received, Session};
 use crate::server::Server;
 use crate::stanza::{Stanza, error_answer};
+use crate::stream::bind::Bound;
 use crate::stream::{Closed, Event, StreamError, Transport};
 use crate::xml::Element;
 
-type Stream = Transport<TlsStream<TcpStream>>;
+/// What a client's connection is after its TLS handshake.
+pub(super) type Tls = TlsStream<TcpStream>;
 
-/// Serves a session until its stream ends, then leaves nothing of it behind.
-pub async fn run(server: Arc<Server>, session: Arc<Session>, transport: Stream, slot: Slot) {
-    let cx = Ctx { server, session: Some(Arc::clone(&session)) };
-    let quiet = Quiet::new(&cx.server.config().timeouts);
-    let (unsent, receipts) = Default::default();
-    let mut connection = Connection { cx, session, transport, unsent, receipts, quiet };
-    let Err(why) = connection.serve().await;
-    // Everything that receipts know of now was written before the client closed its stream.
-    let mut received = Vec::new();
-    if matches!(why, Closed::ByPeer) {
-        received = connection.receipts.take();
-    }
-    if !matches!(why, Closed::Lost(_)) {
-        // What was answered before the end is still the client's; if it cannot be written, the
-        // messages among it go back to the account.
-        connection.flush().await.unwrap_or_default();
-    }
-    connection.leave(&why, received).await;
-    drop(slot);
-}
+type Stream = Transport<Tls>;
 
-struct Connection {
+/// A bound connection.
+pub(super) struct Connection {
     cx: Ctx,
     session: Arc<Session>,
     transport: Stream,
@@ -54,6 +38,8 @@ struct Connection {
     unsent: VecDeque<Parcel>,
     receipts: Receipts,
     quiet: Quiet,
+    /// Counted among the connections until dropped.
+    _slot: Slot,
 }
 
 /// Why the task woke up.
@@ -66,6 +52,43 @@ enum Wake {
 enum Never {}
 
 impl Connection {
+    /// Takes over from the login. Boxed, so that the task that serves it holds a pointer: what is
+    /// moved through a future would be held by every idle connection again and again.
+    pub(super) fn new(server: &Arc<Server>, bound: Bound<Tls>, slot: Slot) -> Box<Self> {
+        let Bound { mut transport, session } = bound;
+        transport.set_deadline(None);
+        Box::new(Connection {
+            cx: Ctx { server: Arc::clone(server), session: Some(Arc::clone(&session)) },
+            quiet: Quiet::new(&server.config().timeouts),
+            session,
+            transport,
+            unsent: VecDeque::new(),
+            receipts: Receipts::default(),
+            _slot: slot,
+        })
+    }
+
+    /// Ends the stream of a session that began while the server was stopping already.
+    pub(super) fn close(&self, error: StreamError) {
+        self.session.close(error);
+    }
+
+    /// Serves the session until its stream ends, then leaves nothing of it behind.
+    pub(super) async fn run(mut self: Box<Self>) {
+        let Err(why) = self.serve().await;
+        // Everything that receipts know of now was written before the client closed its stream.
+        let mut received = Vec::new();
+        if matches!(why, Closed::ByPeer) {
+            received = self.receipts.take();
+        }
+        if !matches!(why, Closed::Lost(_)) {
+            // What was answered before the end is still the client's; if it cannot be written, the
+            // messages among it go back to the account.
+            self.flush().await.unwrap_or_default();
+        }
+        Box::pin(self.leave(&why, received)).await;
+    }
+
     async fn serve(&mut self) -> Result<Never, Closed> {
         loop {
             self.flush().await?;
@@ -194,9 +217,9 @@ impl Connection {
         }
     }
 
-    async fn leave(self, why: &Closed, received: Vec<u64>) {
+    async fn leave(self: Box<Self>, why: &Closed, received: Vec<u64>) {
         tracing::debug!(why = %why, "session ended");
-        let Connection { cx, session, transport, mut unsent, .. } = self;
+        let Connection { cx, session, transport, mut unsent, _slot, .. } = *self;
         cx.server.sessions.remove(&session);
         unsent.extend(session.inbox().shut());
         if !received.is_empty() {
