@@ -13,7 +13,6 @@ mod bare;
 mod bidi;
 mod class;
 mod domain;
-mod full;
 mod parts;
 pub(crate) mod precis;
 #[cfg(test)]
@@ -26,7 +25,6 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 pub use bare::BareJid;
-pub use full::FullJid;
 pub use parts::{Domain, Localpart, MAX_PART, Resource};
 
 /// Any address: of a server, an account, a room, a connection or an occupant.
@@ -54,9 +52,6 @@ pub enum JidError {
     /// A bare address was asked for.
     #[error("the address has a resourcepart")]
     NotBare,
-    /// A full address was asked for.
-    #[error("the address has no resourcepart")]
-    NotFull,
 }
 
 /// Which part of an address.

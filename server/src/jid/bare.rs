@@ -6,7 +6,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::{Domain, FullJid, Jid, JidError, Localpart, Resource, join, offset, text_impls};
+use super::{Domain, Jid, JidError, Localpart, Resource, join, offset, text_impls};
 
 /// An address without a resourcepart.
 #[derive(Clone)]
@@ -62,11 +62,6 @@ impl BareJid {
         text.push('/');
         text.push_str(resource.as_str());
         Jid { text: text.into(), domain: self.domain, end: self.end }
-    }
-
-    /// As [`BareJid::with_resource`], keeping in the type that there is one.
-    pub fn full(&self, resource: &Resource) -> FullJid {
-        FullJid::from_jid(self.with_resource(resource))
     }
 
     pub(super) fn from_parts(text: Arc<str>, domain: u16, end: u16) -> Self {

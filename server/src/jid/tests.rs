@@ -137,12 +137,9 @@ fn kinds_of_address_convert_and_compare() {
     assert_eq!(Jid::from(bare.clone()), bare);
     assert_eq!(bare.with_resource(&"d".parse().unwrap()), full);
     assert_eq!(full.with_resource(&"e".parse().unwrap()).as_str(), "a@b.c/e");
-    assert_eq!(bare.full(&"d".parse().unwrap()), full);
     assert_eq!(BareJid::new(Some("A".parse().unwrap()), "b.c".parse().unwrap()), bare);
     assert_eq!(BareJid::from(bare.to_domain()), jid("b.c"));
     assert_eq!(BareJid::parse("a@b/c"), Err(JidError::NotBare));
-    assert_eq!(FullJid::parse("a@b"), Err(JidError::NotFull));
-    assert_eq!(FullJid::parse("a@b/c").unwrap().resource(), "c");
 }
 
 #[test]
@@ -154,7 +151,7 @@ fn a_bare_address_is_found_under_its_text() {
 
 #[test]
 fn an_address_is_small() {
-    assert!(size_of::<Jid>() <= 24 && size_of::<BareJid>() <= 24 && size_of::<FullJid>() <= 24);
+    assert!(size_of::<Jid>() <= 24 && size_of::<BareJid>() <= 24);
 }
 
 #[test]

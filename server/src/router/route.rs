@@ -11,6 +11,7 @@ use crate::jid::Jid;
 use crate::ns;
 use crate::stanza::{
     Condition, Iq, Message, Presence, PresenceKind, Stanza, StanzaError, error_answer,
+    result_answer,
 };
 use crate::xml::{Element, Parser};
 
@@ -151,7 +152,7 @@ async fn route_iq(cx: &Ctx, iq: Iq) -> Result<Option<Element>, StanzaError> {
 /// Delivers an answer between what goes before and after it. It leaves while the guard is held, so
 /// that no later change of the account can overtake it: a roster must not follow a newer push.
 fn conclude(cx: &Ctx, request: &Element, reply: Reply) -> Option<Element> {
-    let answer = answer_iq(request, reply.payload);
+    let answer = result_answer(request, reply.payload);
     let Effects { envelopes, guard } = reply.effects;
     envelopes.into_iter().for_each(deliver);
     let for_nobody = match &cx.session {
@@ -164,18 +165,6 @@ fn conclude(cx: &Ctx, request: &Element, reply: Reply) -> Option<Element> {
     reply.later.into_iter().for_each(deliver);
     drop(guard);
     for_nobody
-}
-
-fn answer_iq(request: &Element, payload: Option<Element>) -> Element {
-    let answer = Element::new(ns::CLIENT, "iq")
-        .with_attr_opt("from", request.attr("to"))
-        .with_attr_opt("to", request.attr("from"))
-        .with_attr_opt("id", request.attr("id"))
-        .with_attr("type", "result");
-    match payload {
-        Some(payload) => answer.with_child(payload),
-        None => answer,
-    }
 }
 
 async fn route_message(cx: &Ctx, message: Message) -> Result<(), StanzaError> {

@@ -85,21 +85,23 @@ impl Iq {
 
     /// The answer, with a payload or without.
     pub fn result(&self, payload: Option<Element>) -> Element {
-        let answer = Element::new(ns::CLIENT, "iq")
-            .with_attr_opt("from", self.element.attr("to"))
-            .with_attr("to", self.from.as_str())
-            .with_attr_opt("id", self.element.attr("id"))
-            .with_attr("type", "result");
-        match payload {
-            Some(payload) => answer.with_child(payload),
-            None => answer,
-        }
+        result_answer(&self.element, payload)
     }
 
     /// The refusal; nothing for an answer, which is never answered.
     pub fn error(&self, error: &StanzaError) -> Option<Element> {
         error_answer(&self.element, error)
     }
+}
+
+/// The answer to a request of which the addresses and the id are at hand.
+pub fn result_answer(request: &Element, payload: Option<Element>) -> Element {
+    Element::new(ns::CLIENT, "iq")
+        .with_attr_opt("from", request.attr("to"))
+        .with_attr_opt("to", request.attr("from"))
+        .with_attr_opt("id", request.attr("id"))
+        .with_attr("type", "result")
+        .with_children(payload)
 }
 
 fn check(element: &Element) -> Result<(IqKind, Option<Jid>), StanzaError> {

@@ -88,11 +88,4 @@ impl Message {
     pub fn into_element(self) -> Element {
         self.element
     }
-
-    /// Whether there is something to read for a person, encrypted or not.
-    pub fn has_body(&self) -> bool {
-        self.element.child(ns::CLIENT, "body").is_some()
-            || self.element.child(ns::OMEMO_LEGACY, "encrypted").is_some()
-            || self.element.child(ns::OMEMO, "encrypted").is_some()
-    }
 }

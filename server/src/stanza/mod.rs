@@ -10,7 +10,7 @@ mod message;
 mod presence;
 
 pub use error::{Condition, ErrorType, StanzaError};
-pub use iq::{Iq, IqKind};
+pub use iq::{Iq, IqKind, result_answer};
 pub use message::{Message, MessageKind};
 pub use presence::{Presence, PresenceKind};
 

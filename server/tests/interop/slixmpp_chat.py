@@ -202,7 +202,8 @@ def main():
             text = (pathlib.Path(directory) / "accounts.txt").read_text()
             accounts = re.findall(r"^(\S+@\S+)\s+(\S+)$", text, re.MULTILINE)
             asyncio.run(chat(accounts, pathlib.Path(directory) / "ca.pem"))
-    print(f"slixmpp {slixmpp.__version__}: {passed} passed, {len(failed)} failed")
+    print(f"with slixmpp {slixmpp.__version__}")
+    print(f"slixmpp: {passed} passed, {len(failed)} failed")
     sys.exit(1 if failed else 0)
 
 
