@@ -302,6 +302,14 @@ async fn s4_6_3_a_quiet_client_is_asked_whether_it_is_there() {
 }
 
 #[tokio::test]
+async fn s4_6_1_a_quiet_client_is_sent_a_space() {
+    let cloister = Cloister::with("[timeouts]\nkeepalive = \"1m\"\n").await;
+    let (mut raw, _) = cloister.bound("juliet", "balcony").await;
+    elapse(Duration::from_secs(61)).await;
+    assert_eq!(raw.next_bytes().await, b" ");
+}
+
+#[tokio::test]
 async fn s4_6_3_a_client_that_answers_stays() {
     let cloister = Cloister::with("[timeouts]\nidle = '30s'\nping = '5s'").await;
     let juliet = cloister.login("juliet", "balcony").await;

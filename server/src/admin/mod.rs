@@ -28,9 +28,6 @@ use crate::server::Server;
 use crate::stanza::StanzaError;
 use crate::store::{Report, StoreError};
 
-/// Shorter passwords are guessed from a stolen database in no time, whatever they are hashed with.
-pub const MIN_PASSWORD_CHARS: usize = 8;
-
 /// What an operator may ask.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
@@ -92,13 +89,9 @@ impl Secret {
     /// As a password of an account.
     ///
     /// # Errors
-    /// It is shorter than [`MIN_PASSWORD_CHARS`], or no password at all.
+    /// It cannot be a password. Whether it is a good one is judged where it is typed.
     fn password(&self) -> Result<Password, AdminError> {
-        let password = Password::new(&self.0)?;
-        match self.0.chars().count() {
-            0..MIN_PASSWORD_CHARS => Err(AdminError::ShortPassword),
-            _ => Ok(password),
-        }
+        Ok(Password::new(&self.0)?)
     }
 }
 
@@ -178,9 +171,6 @@ pub enum AdminError {
         /// Those there are, separated by commas.
         hosts: String,
     },
-    /// Fewer characters than [`MIN_PASSWORD_CHARS`].
-    #[error("the password has fewer than {MIN_PASSWORD_CHARS} characters; choose a longer one")]
-    ShortPassword,
     /// It can be nobody's password.
     #[error("{0}; choose another one")]
     Password(#[from] PasswordError),
@@ -258,9 +248,8 @@ mod tests {
     }
 
     #[test]
-    fn a_password_has_at_least_eight_characters() {
+    fn an_empty_password_is_none() {
         let judge = |text: &str| Secret(Zeroizing::new(text.to_owned())).password();
-        assert!(matches!(judge("sieben7"), Err(AdminError::ShortPassword)));
         assert!(matches!(judge(""), Err(AdminError::Password(PasswordError::Empty))));
         assert!(judge("grüße acht").is_ok());
     }

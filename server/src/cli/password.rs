@@ -1,7 +1,7 @@
 //! Passwords: read without being shown, or made up.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, IsTerminal};
+use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -12,6 +12,9 @@ use zeroize::Zeroizing;
 use super::Usage;
 use crate::admin::Secret;
 use crate::nix::in_nix_store;
+
+/// Shorter passwords are guessed from a stolen database in no time, whatever they are hashed with.
+const SHORT: usize = 8;
 
 /// A password has at most 1023 bytes; a line that is longer than this is none.
 const LONGEST_LINE: u64 = 64 * 1024;
@@ -38,8 +41,16 @@ impl Source {
             Some(path) => (read(path)?, false),
             None => (ask()?, false),
         };
+        if text.chars().count() < SHORT {
+            warn(&format!("the password has fewer than {SHORT} characters, and is easy to guess"));
+        }
         Ok((Secret(text), made_up))
     }
+}
+
+fn warn(text: &str) {
+    // Where nobody reads warnings there is nobody to tell.
+    writeln!(io::stderr(), "cloister: warning: {text}").unwrap_or_default();
 }
 
 /// A random password that can be read out: so many groups of three syllables, 18 bits each.
@@ -77,6 +88,9 @@ fn ask() -> anyhow::Result<Zeroizing<String>> {
         typed.map(Zeroizing::new).context("cannot read from the terminal; use --password-file")
     };
     let first = prompt("Password: ")?;
+    if first.chars().count() < SHORT {
+        bail!("the password has fewer than {SHORT} characters; choose a longer one");
+    }
     if *prompt("The same again: ")? != *first {
         bail!("the two passwords differ; try again");
     }
