@@ -79,10 +79,20 @@ async fn what_cannot_be_an_account_is_refused_with_the_remedy() {
     };
     site.account("juliet@localhost", "secret password").await;
     assert!(add("juliet@localhost", "secret password").await.contains("user passwd"));
-    assert!(add("romeo@localhost", "seven77").await.contains("choose a longer one"));
+    assert!(add("romeo@localhost", "").await.contains("the password is empty"));
     let complaint = add("romeo@montague.example", "secret password").await;
     assert!(complaint.contains("it serves localhost"), "{complaint}");
     assert!(row(&site, "romeo@localhost").await.is_none());
+}
+
+#[tokio::test]
+async fn a_short_password_from_a_file_is_taken_with_a_warning() {
+    let site = Site::new();
+    let add = ["user", "add", "romeo@localhost", "--password-file", "-"];
+    let done = site.run_with(&add, "seven77").await;
+    assert!(done.stderr.contains("easy to guess"), "{}", done.stderr);
+    done.ok();
+    assert!(row(&site, "romeo@localhost").await.is_some());
 }
 
 #[tokio::test]

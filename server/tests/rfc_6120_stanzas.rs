@@ -343,3 +343,14 @@ async fn two_domains_of_one_server_write_to_each_other() {
     juliet.send(format!("<message to='romeo@localhost' type='chat'>{BODY}</message>")).await;
     assert_eq!(romeo.receive().await.attr("from"), Some("juliet@capulet.example/balcony"));
 }
+
+#[tokio::test]
+async fn s8_1_5_a_stanza_without_a_language_has_that_of_its_stream() {
+    let cloister = Cloister::start().await;
+    let nurse = cloister.online("nurse", "chamber").await;
+    let juliet = cloister.login("juliet", "balcony").await;
+    for (said, heard) in [("", "en"), ("xml:lang='it'", "it")] {
+        juliet.send(format!("<message {said} to='nurse@localhost'>{BODY}</message>")).await;
+        assert_eq!(nurse.receive().await.lang(), Some(heard));
+    }
+}

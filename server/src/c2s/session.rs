@@ -158,12 +158,16 @@ impl Connection {
         Ok(())
     }
 
-    async fn element(&mut self, element: Element) -> Result<(), Closed> {
+    async fn element(&mut self, mut element: Element) -> Result<(), Closed> {
         if !Stanza::is_stanza(&element) {
             // RFC 6120 §4.9.3.24
             return Err(StreamError::unsupported_stanza_type("not a stanza").into());
         }
         self.check_from(&element)?;
+        // RFC 6120 §8.1.5: the stream's language is that of stanzas that name none.
+        if let Some(lang) = self.transport.lang().filter(|_| element.lang().is_none()) {
+            element.set_attr_ns(ns::XML, "lang", lang.clone());
+        }
         let received = self.receipts.answered(&element);
         if !received.is_empty() {
             Box::pin(router::confirm(&self.cx, received)).await;

@@ -3,7 +3,7 @@
 use super::StreamError;
 use crate::jid::{BareJid, Domain, Jid};
 use crate::ns;
-use crate::xml::{Header, Parser, escape_attr};
+use crate::xml::{CompactString, Header, Parser, escape_attr};
 
 /// What a client's stream header says.
 #[derive(Debug)]
@@ -12,7 +12,12 @@ pub struct Opening {
     pub to: Option<Domain>,
     /// The account that the client says it is (RFC 6120 §4.7.1).
     pub from: Option<BareJid>,
+    /// The language of all stanzas that name none (RFC 6120 §4.7.4).
+    pub lang: Option<CompactString>,
 }
+
+/// Language tags are short; a long one would be added to every stanza.
+const LONGEST_LANG: usize = 35;
 
 /// Reads and judges a stream header; the parser knows its namespaces.
 pub(super) fn read(bytes: &[u8]) -> Result<(Opening, Parser), StreamError> {
@@ -30,7 +35,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<(Opening, Parser), StreamError> {
             Some(Jid::parse(text).map_err(invalid)?.bare())
         }
     };
-    Ok((Opening { to, from }, header.parser()))
+    let lang = header.lang().filter(|lang| lang.len() <= LONGEST_LANG).map(CompactString::from);
+    Ok((Opening { to, from, lang }, header.parser()))
 }
 
 /// The refusal of a domain that is not served here.

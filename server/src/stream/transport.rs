@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::StreamError;
 use super::header::{self, Answer, Opening};
 use crate::jid::{BareJid, Domain};
-use crate::xml::{Element, Frame, Framer, Limits, Parser, Scope};
+use crate::xml::{CompactString, Element, Frame, Framer, Limits, Parser, Scope};
 
 /// One TLS record at most comes out of a read.
 const SCRATCH: usize = 16 * 1024;
@@ -73,6 +73,7 @@ pub struct Transport<S> {
     parser: Option<Parser>,
     output: Vec<u8>,
     opened: bool,
+    lang: Option<CompactString>,
     write_limit: Duration,
     deadline: Option<Instant>,
 }
@@ -88,6 +89,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
             parser: None,
             output: Vec::new(),
             opened: false,
+            lang: None,
             write_limit,
             deadline: None,
         }
@@ -185,6 +187,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
             Some(Frame::Header(bytes)) => {
                 let (opening, parser) = header::read(bytes)?;
                 self.parser = Some(parser);
+                self.lang.clone_from(&opening.lang);
                 Some(Event::Header(opening))
             }
             Some(Frame::Element(bytes)) => match &self.parser {
@@ -208,6 +211,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
             self.framer.push(read.filled());
             Poll::Ready(Ok(()))
         })
+    }
+
+    /// The language that the peer's stream header names.
+    pub fn lang(&self) -> Option<&CompactString> {
+        self.lang.as_ref()
     }
 
     /// Adds our stream header to the output; `to` is who the client said it is.
