@@ -198,3 +198,30 @@ async fn rfc_3921_s3_a_session_can_be_asked_for_by_old_clients() {
     let session = "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'/>";
     juliet.iq_ok("set", None, session).await;
 }
+
+#[tokio::test]
+async fn s10_1_stanzas_in_one_piece_with_the_request_are_handled() {
+    let cloister = Cloister::start().await;
+    let (mut raw, _) = cloister.authenticated("juliet", "balcony").await;
+    let bind = "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>";
+    let ping = "<iq type='get' id='p' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>";
+    raw.send(format!("{bind}{ping}")).await;
+    assert_eq!(raw.element().await.attr("id"), Some("b"));
+    assert_eq!(raw.element().await.attr("id"), Some("p"));
+}
+
+#[tokio::test]
+async fn a_client_that_asks_for_much_at_once_gets_all_of_it() {
+    let cloister = Cloister::start().await;
+    let juliet = cloister.login("juliet", "balcony").await;
+    let photo = "x".repeat(150_000);
+    let card = format!("<vCard xmlns='vcard-temp'><NOTE>{photo}</NOTE></vCard>");
+    juliet.iq_ok("set", None, &card).await;
+    let requests: String = (0..60)
+        .map(|number| format!("<iq type='get' id='v{number}'><vCard xmlns='vcard-temp'/></iq>"))
+        .collect();
+    juliet.send(requests).await;
+    for number in 0..60 {
+        assert_eq!(juliet.receive().await.attr("id"), Some(format!("v{number}").as_str()));
+    }
+}

@@ -206,6 +206,33 @@ async fn s3_3_a_probe_by_a_blocked_contact_is_not_answered() {
 }
 
 #[tokio::test]
+async fn s3_3_an_approval_given_before_does_not_show_anything_to_the_blocked() {
+    let cloister = Cloister::start().await;
+    let juliet = cloister.online("juliet/balcony", "balcony").await;
+    let romeo = cloister.online("romeo/orchard", "orchard").await;
+    juliet.send("<presence to='romeo@localhost' type='subscribed'/>").await;
+    block(&juliet, &["romeo@localhost"]).await;
+    romeo.drain().await;
+    romeo.send("<presence to='juliet@localhost' type='subscribe'/>").await;
+    romeo.fence().await;
+    let heard = romeo.drain().await;
+    assert!(heard.iter().all(|stanza| stanza.name() == "iq"), "more than his own push");
+}
+
+#[tokio::test]
+async fn s3_3_a_blocked_contact_who_is_removed_does_not_learn_who_is_there() {
+    let cloister = Cloister::start().await;
+    let (juliet, romeo) = friends(&cloister).await;
+    block(&juliet, &["romeo@localhost"]).await;
+    romeo.drain().await;
+    let remove = "<query xmlns='jabber:iq:roster'><item jid='romeo@localhost' \
+                  subscription='remove'/></query>";
+    juliet.iq_ok("set", None, remove).await;
+    let heard = romeo.drain().await;
+    assert!(heard.iter().all(|stanza| stanza.name() == "iq"), "more than his own push");
+}
+
+#[tokio::test]
 async fn s3_3_a_blocked_contact_does_not_see_presence_that_changes() {
     let cloister = Cloister::start().await;
     let (juliet, romeo) = friends(&cloister).await;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::password::{CredentialError, Credentials, Password, Pepper, Stored};
 use super::scram::Iterations;
@@ -246,19 +246,10 @@ impl Accounts {
         Ok(Found { account, credentials, record })
     }
 
-    /// Runs something that hashes a password, off the reactor and with a bound on how many do.
-    pub(super) async fn hashing<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, AccountError> {
-        let stopping = |_| AccountError::Stopping;
-        let slot = Arc::clone(&self.hashing).acquire_owned().await.map_err(stopping)?;
-        let work = move || {
-            let done = work();
-            drop(slot);
-            done
-        };
-        tokio::task::spawn_blocking(work).await.map_err(|_| AccountError::Stopping)
+    /// Waits for a turn to hash a password: there is a bound on how many do at a time.
+    pub(super) async fn turn(&self) -> Result<Turn, AccountError> {
+        let slot = Arc::clone(&self.hashing).acquire_owned().await;
+        slot.map(Turn).map_err(|_| AccountError::Stopping)
     }
 
     /// The counter of failures.
@@ -288,13 +279,14 @@ impl Accounts {
         password: Password,
         hashing: Hashing,
     ) -> Result<Stored, AccountError> {
-        let credentials = self.hashing(move || match hashing.kind {
+        let credentials = self.turn().await?.hash(move || match hashing.kind {
             PasswordHash::Scram => {
                 Credentials::scram(&password, hashing.iterations, &SystemRandom::new())
             }
             PasswordHash::Argon2id => Credentials::argon2id(&password, &SystemRandom::new()),
         });
-        Ok(Stored::new(credentials.await??, account, self.pepper.as_ref(), &self.random)?)
+        let (credentials, _) = credentials.await?;
+        Ok(Stored::new(credentials?, account, self.pepper.as_ref(), &self.random)?)
     }
 
     async fn change(
@@ -317,6 +309,20 @@ impl Accounts {
                 }
             }
         }
+    }
+}
+
+/// A turn to hash a password, until dropped.
+pub(super) struct Turn(#[expect(dead_code, reason = "held for its Drop")] OwnedSemaphorePermit);
+
+impl Turn {
+    /// Hashes off the reactor. Whoever no longer waits for it leaves the turn to its end.
+    pub(super) async fn hash<T: Send + 'static>(
+        self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<(T, Turn), AccountError> {
+        let work = move || (work(), self);
+        tokio::task::spawn_blocking(work).await.map_err(|_| AccountError::Stopping)
     }
 }
 

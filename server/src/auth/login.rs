@@ -2,8 +2,6 @@
 //!
 //! Knows nothing of XML, so that SASL and SASL2 share it.
 
-use std::sync::Arc;
-
 use super::accounts::{AccountError, Found, Hashing};
 use super::password::{Credentials, Password};
 use super::scram::{
@@ -167,14 +165,19 @@ impl<'a> Login<'a> {
         let password = Password::new(password).map_err(|_| SaslError::NotAuthorized)?;
         let authzid = Some(authzid).filter(|authzid| !authzid.is_empty());
         let found = self.look_up(name, authzid).await?;
+        // Attempts wait for their turn first: many at once are judged one after the other.
+        let turn = self.server.accounts.turn().await?;
         self.admit(&found.account)?;
-        let credentials = Arc::new(found.credentials.clone());
+        let credentials = found.credentials.clone();
         let verify = move || Credentials::verify_plain(&credentials, &password);
-        if self.server.accounts.hashing(verify).await? {
-            return self.welcome(found, Vec::new());
+        let is_right = turn.hash(verify).await;
+        if !matches!(is_right, Ok((true, _))) {
+            self.count_failure(&found.account);
         }
-        self.count_failure(&found.account);
-        Err(SaslError::NotAuthorized)
+        // The turn ends when the failure is counted.
+        let (is_right, turn) = is_right?;
+        drop(turn);
+        if is_right { self.welcome(found, Vec::new()) } else { Err(SaslError::NotAuthorized) }
     }
 
     /// The account of that name. A name that cannot be one is treated as one that nobody has.

@@ -27,12 +27,15 @@ pub enum Mode {
 /// Serves one connection until it ends.
 pub async fn serve(server: Arc<Server>, accepted: Accepted, mode: Mode, mut task: Task) {
     // The way to the session needs more memory than the session: it is given back on arrival.
-    let login = Box::pin(login(&server, accepted, mode));
+    // Each wait of it has a deadline; this one is for a client that does not read, and for hashing.
+    let config = server.config();
+    let limit = config.timeouts.login + config.timeouts.write;
+    let login = timeout(limit, Box::pin(login(&server, accepted, mode)));
     let connection = tokio::select! {
         connection = login => connection,
         () = task.stopped() => return,
     };
-    let Some(connection) = connection else { return };
+    let Ok(Some(connection)) = connection else { return };
     if task.is_stopped() {
         // The server told all sessions to close before this one was among them.
         connection.close(StreamError::system_shutdown("the server stops"));

@@ -5,10 +5,15 @@
 //! records as it fits in.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
 use super::quiet::{Quiet, Turn};
@@ -28,6 +33,12 @@ use crate::xml::Element;
 pub(super) type Tls = TlsStream<TcpStream>;
 
 type Stream = Transport<Tls>;
+
+/// Answers are collected up to this many bytes before they are written.
+const WRITE_AT: usize = 64 * 1024;
+
+/// How long a client that does not read may keep a stream from being closed.
+const GOODBYE: Duration = Duration::from_secs(2);
 
 /// A bound connection.
 pub(super) struct Connection {
@@ -90,9 +101,11 @@ impl Connection {
     }
 
     async fn serve(&mut self) -> Result<Never, Closed> {
+        // Stanzas may have come in one piece with the request to bind a resource.
+        self.read().await?;
         loop {
             self.flush().await?;
-            match std::future::poll_fn(|cx| self.poll_wake(cx)).await? {
+            match poll_fn(|cx| self.poll_wake(cx)).await? {
                 Wake::Received(received) => self.receive(received)?,
                 Wake::Read => self.read().await?,
                 Wake::Turn(turn) => self.turn(turn)?,
@@ -137,18 +150,45 @@ impl Connection {
         while let (Ok(()), Some(received)) = (&end, self.session.inbox().try_receive()) {
             end = self.receive(received);
         }
-        if self.transport.flush().await? {
+        if self.write().await? {
             self.quiet.said();
         }
         self.unsent = VecDeque::new();
         end
     }
 
+    /// Writes, for as long as a client may take; if the stream is to be closed meanwhile, only for
+    /// a moment more, so that what cannot be written is returned to its account in time.
+    async fn write(&mut self) -> Result<bool, Closed> {
+        let inbox = self.session.inbox();
+        let mut flush = pin!(self.transport.flush());
+        if let Poll::Ready(written) = poll_fn(|cx| Poll::Ready(flush.as_mut().poll(cx))).await {
+            return written;
+        }
+        inbox.set_stalled(true);
+        let closing = poll_fn(|cx| inbox.poll_closing(cx));
+        let written = tokio::select! {
+            biased;
+            written = &mut flush => written,
+            () = closing => {
+                let lost = Err(Closed::Lost(io::ErrorKind::TimedOut));
+                timeout(GOODBYE, flush).await.unwrap_or(lost)
+            }
+        };
+        inbox.set_stalled(false);
+        written
+    }
+
     async fn read(&mut self) -> Result<(), Closed> {
         self.quiet.heard();
         while let Some(event) = self.transport.take()? {
             match event {
-                Event::Element(element) => self.element(element).await?,
+                Event::Element(element) => {
+                    self.element(element).await?;
+                    if self.session.inbox().bytes() >= WRITE_AT {
+                        self.flush().await?;
+                    }
+                }
                 Event::Close => return Err(Closed::ByPeer),
                 Event::Header(_) => {
                     return Err(StreamError::bad_format("a second stream header").into());

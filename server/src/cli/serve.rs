@@ -184,6 +184,14 @@ impl Foreground<'_> {
     }
 }
 
+fn per_address(config: &Config) -> usize {
+    config.limits.connections_per_address
+}
+
+fn failures(config: &Config) -> (usize, Duration) {
+    (config.limits.login_failures, config.limits.login_failure_window)
+}
+
 /// The options that were changed and that a running server does not take up.
 fn waits_for_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let changed = [
@@ -193,6 +201,10 @@ fn waits_for_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("worker_threads", old.worker_threads != new.worker_threads),
         ("listen", old.listen != new.listen),
         ("store", old.store != new.store),
+        ("limits.connections", old.limits.connections != new.limits.connections),
+        ("limits.connections_per_address", per_address(old) != per_address(new)),
+        ("limits.login_failures", failures(old) != failures(new)),
+        ("auth.hashing_slots", old.auth.hashing_slots != new.auth.hashing_slots),
     ];
     changed.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()
 }

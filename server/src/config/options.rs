@@ -31,7 +31,8 @@ section! {
         /// `(umask 077; head -c 32 /dev/urandom > FILE)`
         pepper_file: At<SecretPath>, optional "/run/secrets/cloister-pepper";
 
-        /// How much is logged. No level logs addresses, passwords or messages.
+        /// How much is logged. No level logs network addresses,
+        /// passwords or messages.
         log_level: LogLevel, default "info";
 
         /// How many threads serve connections. Left out, there is one for each processor.
@@ -214,7 +215,7 @@ section! {
             most "1 GiB" "which every session could make the server hold";
 
         /// How many stanzas may wait for it.
-        outbox_stanzas: usize, default 1000,
+        outbox_stanzas: usize, default 10_000,
             least 10 "which a short stall needs", most 1_000_000;
 
         /// How many messages are kept for an account while no client of it is connected. When

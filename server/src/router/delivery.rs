@@ -121,7 +121,8 @@ fn choose(cx: &Ctx, to: &Jid, kind: MessageKind) -> (Vec<Arc<Session>>, Otherwis
     cx.server.sessions.with(to.bare_str(), |sessions| {
         if to.resource().is_some() {
             // §8.5.3.1: the resource matches, whatever its priority and the message's type.
-            if let Some(session) = sessions.iter().find(|session| session.jid() == to) {
+            let open = |session: &&Arc<Session>| session.jid() == to && session.is_open();
+            if let Some(session) = sessions.iter().find(open) {
                 let gone = match kind {
                     MessageKind::Chat => Otherwise::Offline,
                     kind => no_match(kind),
@@ -153,7 +154,10 @@ fn no_match(kind: MessageKind) -> Otherwise {
 }
 
 fn non_negative(sessions: &[Arc<Session>]) -> impl Iterator<Item = &Arc<Session>> {
-    sessions.iter().filter(|session| session.priority().is_some_and(|priority| priority >= 0))
+    let takes = |priority| priority >= 0;
+    sessions
+        .iter()
+        .filter(move |session| session.priority().is_some_and(takes) && session.is_open())
 }
 
 /// All sessions of the highest priority: with clients that do not care, all of them.

@@ -67,6 +67,10 @@ pub struct InboxLimits {
     pub bytes: usize,
 }
 
+/// While the client reads, its own task empties the queue as fast as it goes: then this many times
+/// the limits may wait, which only somebody busier than the task can reach.
+const WHILE_READING: usize = 8;
+
 /// Why a parcel was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotTaken {
@@ -98,6 +102,8 @@ struct Queue {
     bytes: usize,
     close: Option<StreamError>,
     closed: bool,
+    /// Whether the task waits for the client to make room.
+    stalled: bool,
     waker: Option<Waker>,
 }
 
@@ -117,8 +123,7 @@ impl Inbox {
         if queue.closed {
             return Err(NotTaken::Closed);
         }
-        let full = queue.parcels.len() >= self.limits.stanzas
-            || queue.bytes.saturating_add(parcel.xml.len()) > self.limits.bytes;
+        let full = queue.is_full(self.limits, parcel.xml.len());
         if full {
             queue.closed = true;
             queue.close = Some(StreamError::resource_constraint("the client does not read"));
@@ -138,16 +143,39 @@ impl Inbox {
         wake(queue);
     }
 
+    /// Notes whether the client keeps the task waiting: then the limits hold as they are.
+    pub fn set_stalled(&self, stalled: bool) {
+        lock(&self.queue).stalled = stalled;
+    }
+
+    /// Whether parcels are still taken.
+    pub fn is_open(&self) -> bool {
+        !lock(&self.queue).closed
+    }
+
+    /// Bytes that wait.
+    pub fn bytes(&self) -> usize {
+        lock(&self.queue).bytes
+    }
+
+    /// Resolves when the connection is to be closed, whatever still waits. Only the connection's
+    /// own task may poll.
+    pub fn poll_closing(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut queue = lock(&self.queue);
+        if queue.closed {
+            return Poll::Ready(());
+        }
+        queue.wait(cx);
+        Poll::Pending
+    }
+
     /// Waits for something to do. Only the connection's own task may poll.
     pub fn poll_receive(&self, cx: &mut Context<'_>) -> Poll<Received> {
         let mut queue = lock(&self.queue);
         if let Some(received) = queue.take() {
             return Poll::Ready(received);
         }
-        match &mut queue.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            None => queue.waker = Some(cx.waker().clone()),
-        }
+        queue.wait(cx);
         Poll::Pending
     }
 
@@ -166,6 +194,21 @@ impl Inbox {
 }
 
 impl Queue {
+    /// Whether another parcel of that size is too much. What nothing waits before always fits.
+    fn is_full(&self, limits: InboxLimits, size: usize) -> bool {
+        let times = if self.stalled { 1 } else { WHILE_READING };
+        let most = (limits.stanzas.saturating_mul(times), limits.bytes.saturating_mul(times));
+        !self.parcels.is_empty()
+            && (self.parcels.len() >= most.0 || self.bytes.saturating_add(size) > most.1)
+    }
+
+    fn wait(&mut self, cx: &Context<'_>) {
+        match &mut self.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            None => self.waker = Some(cx.waker().clone()),
+        }
+    }
+
     /// Parcels first: what was taken before the end came is written before the end.
     fn take(&mut self) -> Option<Received> {
         if !self.parcels.is_empty() {

@@ -123,6 +123,11 @@ impl Session {
         self.inbox.push(parcel)
     }
 
+    /// Whether it still takes stanzas; it may be on its way out.
+    pub fn is_open(&self) -> bool {
+        self.inbox.is_open()
+    }
+
     /// Ends the stream from outside.
     pub fn close(&self, error: StreamError) {
         self.inbox.close_with(error);

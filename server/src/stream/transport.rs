@@ -17,9 +17,6 @@ use crate::xml::{CompactString, Element, Frame, Framer, Limits, Parser, Scope};
 /// One TLS record at most comes out of a read.
 const SCRATCH: usize = 16 * 1024;
 
-/// Above this much waiting output nothing more is collected before it is written.
-const WRITE_AT: usize = 64 * 1024;
-
 thread_local! {
     /// What a read is done into. A connection that waits for bytes holds no buffer of its own.
     static READ: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into());
@@ -234,11 +231,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         self.output.extend_from_slice(xml);
     }
 
-    /// Whether so much waits that it should be written before more is added.
-    pub fn should_flush(&self) -> bool {
-        self.output.len() >= WRITE_AT
-    }
-
     /// Writes what was added; says whether there was anything.
     ///
     /// # Errors
@@ -270,6 +262,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
 
     /// Ends the stream: says why if there is something to say, closes, and lets go of the socket.
     pub async fn close(mut self, why: &Closed) {
+        if matches!(why, Closed::Lost(_)) {
+            // Nobody listens: a goodbye would only wait for room in the socket.
+            return;
+        }
         if let Closed::Error(error) = why {
             // RFC 6120 §4.9.1.2: an error stands inside a stream, so ours is opened first. It
             // names no domain: the peer asked for none that is served here.
@@ -280,7 +276,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
             }
             self.queue(&error.to_element());
         }
-        if self.opened && !matches!(why, Closed::Lost(_)) {
+        if self.opened {
             self.output.extend_from_slice(b"</stream:stream>");
         }
         // The peer may be gone already; there is nobody left to tell.

@@ -181,21 +181,28 @@ impl BlockLists {
 impl Shard {
     fn insert(&mut self, account: &BareJid, list: BlockList) {
         self.remove(account);
-        let bytes = list.bytes();
+        // A text of its own: the address may come from a longer one.
+        let account = BareJid::parse(account.as_str()).unwrap_or_else(|_| account.clone());
+        let bytes = held(&account, &list);
         if self.bytes.saturating_add(bytes) > SHARD_BYTES {
             // Rare, and cheaper than knowing who was asked for last.
             self.lists.clear();
             self.bytes = 0;
         }
         self.bytes = self.bytes.saturating_add(bytes);
-        self.lists.insert(account.clone(), list);
+        self.lists.insert(account, list);
     }
 
     fn remove(&mut self, account: &BareJid) {
         if let Some(list) = self.lists.remove(account) {
-            self.bytes = self.bytes.saturating_sub(list.bytes());
+            self.bytes = self.bytes.saturating_sub(held(account, &list));
         }
     }
+}
+
+/// What a list costs in memory, with the account that it is found under.
+fn held(account: &BareJid, list: &BlockList) -> usize {
+    account.as_str().len() + list.bytes()
 }
 
 #[cfg(test)]

@@ -162,13 +162,14 @@ async fn delivered(cx: &Ctx, numbers: Vec<u64>) -> Effects {
     Effects::send(envelopes).holding(guard)
 }
 
-/// What a session leaves unconfirmed is for another one that is there.
+/// What a session leaves unconfirmed is for another one that is there, and so is what was kept while
+/// this one was stuck.
 async fn ended(cx: &Ctx, session: Arc<Session>) -> Effects {
     let guard = cx.server.locks.lock(session.account()).await;
-    let claims = session.slots().with(|Claims(claims)| std::mem::take(claims));
+    session.slots().with(|Claims(claims)| claims.clear());
     let others = cx.server.sessions.of(session.account());
     let next = others.into_iter().filter(takes_messages).max_by_key(|other| other.priority());
-    let Some(next) = next.filter(|_| !claims.is_empty()) else { return Effects::none() };
+    let Some(next) = next else { return Effects::none() };
     Effects::send(hand_over(cx, &next).await).holding(guard)
 }
 

@@ -73,7 +73,7 @@ async fn go(cx: &Ctx, session: &Arc<Session>, presence: Presence) -> Result<Effe
         out = tell(cx, session, presence.element(), presence.kind, &contacts).await;
         out.push(Envelope::of(Arc::clone(session), echo));
     }
-    out.extend(take_back(cx, session, presence.element(), &contacts, was_available));
+    out.extend(take_back(cx, session, presence.element(), &contacts, was_available).await);
     Ok(Effects::send(out).holding(held))
 }
 
@@ -95,7 +95,7 @@ pub(super) async fn end(cx: &Ctx, session: Arc<Session>) -> Effects {
     if was_available && !is_continued(cx, &session) {
         out = tell(cx, &session, &gone, PresenceKind::Unavailable, &contacts).await;
     }
-    out.extend(take_back(cx, &session, &gone, &contacts, was_available));
+    out.extend(take_back(cx, &session, &gone, &contacts, was_available).await);
     Effects::send(out).holding(held)
 }
 
@@ -163,9 +163,9 @@ async fn gather(cx: &Ctx, session: &Arc<Session>, contacts: &Contacts) -> Vec<En
 }
 
 /// §4.6.3 rule 2: who was sent directed presence and is not told anyway.
-fn take_back(
+async fn take_back(
     cx: &Ctx,
-    session: &Session,
+    session: &Arc<Session>,
     presence: &Element,
     contacts: &Contacts,
     was_available: bool,
@@ -174,6 +174,10 @@ fn take_back(
     let mut out = Vec::new();
     for to in directed::take(session) {
         if heir.as_ref().is_some_and(|heir| directed::reaches(heir, &to)) {
+            continue;
+        }
+        if !admits(cx, PresenceKind::Unavailable, session.jid(), &to.bare()).await {
+            // Blocked since, and told then.
             continue;
         }
         let is_told = was_available && is_subscribed(session, contacts, &to);

@@ -42,6 +42,10 @@ async fn answers(cx: &Ctx, probe: &Presence, to: &Jid) -> Result<Vec<Presence>, 
     let reached = |session: &Arc<Session>| directed::reaches(session, from);
     let mut sessions = cx.server.sessions.of(&contact);
     sessions.retain(|session| reached(session) && (to.is_bare() || session.jid() == to));
+    if sessions.is_empty() && roster::is_asking(&cx.server, &from.bare(), &contact).await? {
+        // Its request stands: `unsubscribed` would deny it (Appendix A.3.4).
+        return Ok(Vec::new());
+    }
     if sessions.is_empty() {
         // Rule 1; the same for an account that does not exist. From the bare address, or it would
         // tell of a resource.

@@ -55,6 +55,20 @@ pub async fn subscription_of(
     Ok(item.map(|item| item.subscription).unwrap_or_default())
 }
 
+/// Whether the account has asked the contact for a subscription and has no answer.
+///
+/// # Errors
+/// The store fails.
+pub async fn is_asking(
+    server: &Server,
+    account: &BareJid,
+    contact: &BareJid,
+) -> Result<bool, StoreError> {
+    let (domain, local) = owner(account);
+    let item = server.store.get(&ITEMS, &(domain, local, contact.as_str())).await?;
+    Ok(item.is_some_and(|item| item.ask))
+}
+
 /// Whether the contact sees the account's presence: it is subscribed, or it is the account.
 ///
 /// # Errors

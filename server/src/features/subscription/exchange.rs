@@ -101,10 +101,14 @@ impl<'a> Exchange<'a> {
         let is_heard = self.is_heard;
         let Some(contact) = &mut self.contact else { return };
         let was = contact.state();
+        if event == Event::Subscribe && !is_heard {
+            // As if there was no such account: nothing answers, not even an approval given before.
+            return;
+        }
         let done = inbound(was, contact.is_approved(), event);
         let is_request = done.state.is_requested() && !was.is_requested();
-        if is_request && !(is_heard && contact.has_room_for_request()) {
-            // As if there was no such account: the request is never answered.
+        if is_request && !contact.has_room_for_request() {
+            // The request is never answered.
             return;
         }
         contact.set_state(done.state, done.approved);
@@ -151,7 +155,7 @@ impl<'a> Exchange<'a> {
         if contact_was.is_from() && !contact.state().is_from() {
             announce::withdraw(server, theirs, ours, true, &mut all);
         }
-        if !was.0.is_to() && user.state().is_to() {
+        if !was.0.is_to() && user.state().is_to() && is_heard {
             announce::show(server, theirs, ours, &mut all);
         }
         if !contact_was.is_to() && contact.state().is_to() && is_heard {

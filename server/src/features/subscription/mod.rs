@@ -12,6 +12,7 @@ mod state;
 pub use request::waiting;
 pub use state::{Event, State};
 
+use super::blocking;
 use crate::feature::{Ctx, Effects, PresenceRole, Registry, Reply, Side, Verdict};
 use crate::jid::{BareJid, Domain, Jid};
 use crate::ns;
@@ -79,9 +80,16 @@ pub async fn sever(cx: &Ctx, account: &BareJid, contact: &Jid) -> Result<Reply, 
     Ok(Reply::empty().and(exchange.commit().await?.holding(held)))
 }
 
-/// Whether the contact's account lets the stanza in. What it changes happens all the same, or the
-/// two rosters would disagree; but a request is not kept, and nothing is shown.
+/// Whether the contact's account lets the stanza in, and its sender speaks to the contact at all. What
+/// it changes happens all the same, or the two rosters would disagree; but a request is not kept, and
+/// nothing is shown.
 async fn is_heard(cx: &Ctx, stanza: &Presence) -> bool {
+    if let Some(to) = &stanza.to
+        && blocking::has_blocked(cx, &stanza.from.bare(), to).await.unwrap_or(true)
+    {
+        // Blocked by the sender, who only takes somebody off the roster: the other learns nothing.
+        return false;
+    }
     let stanza = Stanza::Presence(stanza.clone());
     matches!(guard(cx, Side::Recipient, &stanza).await, Verdict::Pass)
 }
