@@ -219,9 +219,15 @@ mod tests {
     use crate::router::{InboxLimits, Received};
     use crate::xml::Element;
 
-    fn session(stanzas: usize) -> Arc<Session> {
+    fn open() -> Arc<Session> {
         let jid = Jid::parse("juliet@example.com/balcony").unwrap();
-        Arc::new(Session::new(jid, InboxLimits { stanzas, bytes: 1000 }))
+        Arc::new(Session::new(jid, InboxLimits { stanzas: 1, bytes: 1000 }))
+    }
+
+    fn closed() -> Arc<Session> {
+        let session = open();
+        session.close(crate::stream::StreamError::conflict("a test"));
+        session
     }
 
     fn message() -> Parcel {
@@ -231,14 +237,14 @@ mod tests {
     #[test]
     fn a_message_is_taken_if_one_session_takes_it() {
         assert!(!send(&[], &message()));
-        assert!(!send(&[session(0)], &message()));
-        assert!(!send(&[session(0), session(0)], &message()));
-        assert!(send(&[session(0), session(1)], &message()));
+        assert!(!send(&[closed()], &message()));
+        assert!(!send(&[closed(), closed()], &message()));
+        assert!(send(&[closed(), open()], &message()));
     }
 
     #[test]
     fn the_copies_of_a_message_know_when_the_last_is_lost() {
-        let sessions = [session(1), session(1), session(0)];
+        let sessions = [open(), open(), closed()];
         assert!(send(&sessions, &message()));
         let lose = |session: &Arc<Session>| match session.inbox().try_receive() {
             Some(Received::Parcels(parcels)) => parcels[0].copies.as_ref().unwrap().lose(),

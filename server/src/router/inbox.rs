@@ -227,3 +227,42 @@ fn wake(mut queue: std::sync::MutexGuard<'_, Queue>) {
         waker.wake();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inbox() -> Inbox {
+        Inbox::new(InboxLimits { stanzas: 2, bytes: 100 })
+    }
+
+    fn parcel(bytes: usize) -> Parcel {
+        let xml = Bytes::from(vec![b' '; bytes]);
+        Parcel { kind: ParcelKind::Message, taken: Timestamp(0), kept: None, copies: None, xml }
+    }
+
+    #[test]
+    fn a_client_that_keeps_the_task_waiting_has_the_limits_as_they_are() {
+        let inbox = inbox();
+        inbox.set_stalled(true);
+        assert_eq!(inbox.push(parcel(1)), Ok(()));
+        assert_eq!(inbox.push(parcel(1)), Ok(()));
+        assert_eq!(inbox.push(parcel(1)), Err(NotTaken::Full));
+        assert_eq!(inbox.push(parcel(1)), Err(NotTaken::Closed));
+    }
+
+    #[test]
+    fn a_client_that_reads_is_given_more() {
+        let inbox = inbox();
+        let taken = (0..100).take_while(|_| inbox.push(parcel(1)).is_ok()).count();
+        assert_eq!(taken, 2 * WHILE_READING);
+    }
+
+    #[test]
+    fn what_nothing_waits_before_always_fits() {
+        let inbox = inbox();
+        inbox.set_stalled(true);
+        assert_eq!(inbox.push(parcel(1000)), Ok(()));
+        assert_eq!(inbox.push(parcel(1)), Err(NotTaken::Full));
+    }
+}
