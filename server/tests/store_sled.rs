@@ -15,7 +15,7 @@ use std::{
 
 use bytes::Bytes;
 use cloister::store::{
-    Batch, Catalog, Options, Page, Range, Store, StoreError, Tree,
+    Batch, Catalog, Disk, Options, Page, Range, Store, StoreError, Tree,
     migrations::{Migration, MigrationTx},
 };
 use tempfile::TempDir;
@@ -332,8 +332,9 @@ async fn blob(store: &Store, number: u64) -> Result<(), StoreError> {
     store.commit(batch).await
 }
 
-/// Fills the disk through the store, makes room, and goes on, three times over.
-async fn outlives_a_full_disk(reserve_bytes: u64) {
+/// Fills the disk through the store, makes room, and goes on, three times over. Goes on at once, or within so
+/// many attempts.
+async fn outlives_a_full_disk(reserve_bytes: u64, attempts: usize) {
     let Some(disk) = Tmpfs::mount("100m") else {
         return;
     };
@@ -350,7 +351,12 @@ async fn outlives_a_full_disk(reserve_bytes: u64) {
         };
         assert_eq!(refused, StoreError::Full);
         fs::remove_file(root.join("ballast")).unwrap();
-        assert_eq!(blob(&store, number).await, Ok(()), "round {round}");
+        let mut answers = Vec::new();
+        while answers.len() < attempts && answers.last() != Some(&Ok(())) {
+            answers.push(blob(&store, number).await);
+        }
+        let free = (Disk::default().free_space)(root);
+        assert_eq!(answers.last(), Some(&Ok(())), "round {round}: {answers:?}, free: {free:?}");
         number += 1;
         for number in 0..number {
             let found = store.get(&BLOBS, &number).await.unwrap();
@@ -369,12 +375,13 @@ async fn outlives_a_full_disk(reserve_bytes: u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_its_reserve_the_store_outlives_a_full_disk() {
-    outlives_a_full_disk(16 << 20).await;
+    outlives_a_full_disk(16 << 20, 1).await;
 }
 
+/// Here the engine's own threads have met the full disk too, and first take of the room what they need.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_its_reserve_the_engine_is_opened_again() {
-    outlives_a_full_disk(0).await;
+    outlives_a_full_disk(0, 3).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

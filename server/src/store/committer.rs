@@ -19,6 +19,11 @@ use super::{
 /// waiting for ever.
 const GROUP_MAX: usize = 1024;
 
+/// How often a group is tried while there is room for it. The first attempt may find what failed before there
+/// was room; at the next the engine's own cleaning may have been quicker and have taken the room, which it
+/// gives back when it is opened again.
+const ATTEMPTS: usize = 3;
+
 /// What the committer is asked.
 #[derive(Debug)]
 pub(crate) enum Request {
@@ -32,16 +37,33 @@ pub(crate) struct Commit {
     pub(crate) batch: Batch,
     /// Whether the answer waits for the sync.
     pub(crate) durable: bool,
-    pub(crate) answer: oneshot::Sender<Result<()>>,
+    pub(crate) answer: Answer,
     /// Keeps the queue bounded in bytes; given back with the answer.
     pub(crate) room: Option<OwnedSemaphorePermit>,
+}
+
+/// Who hears what became of a commit.
+pub(crate) enum Answer {
+    /// Somebody who waits.
+    Wait(oneshot::Sender<Result<()>>),
+    /// What is to be done then, on the committer's thread.
+    Then(Box<dyn FnOnce(Result<()>) + Send>),
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Answer")
+    }
 }
 
 impl Commit {
     fn answer(self, result: Result<()>) {
         drop(self.room);
-        // A waiter that has gone away does not take its write back.
-        self.answer.send(result).unwrap_or(());
+        match self.answer {
+            // A waiter that has gone away does not take its write back.
+            Answer::Wait(waiter) => waiter.send(result).unwrap_or(()),
+            Answer::Then(then) => then(result),
+        }
     }
 }
 
@@ -60,6 +82,8 @@ struct Group {
     waiting: Vec<Commit>,
     writes: Writes,
     cost: usize,
+    /// Planning already met a failed engine: nothing can be written before it is open again.
+    is_stuck: bool,
 }
 
 impl Committer {
@@ -95,7 +119,7 @@ impl Committer {
                 Some(Request::Commit(commit)) => group.admit(&engine, &self.shared, commit),
                 other => other,
             };
-            if next.is_some() || self.queue.is_empty() {
+            if next.is_some() || group.is_stuck || self.queue.is_empty() {
                 break;
             }
         }
@@ -125,9 +149,9 @@ impl Committer {
     }
 
     /// Writes a group and answers it. When only the engine found the disk full, space may be back by the time it
-    /// is open again, so the group gets a second chance.
+    /// is open again, so the group is tried again.
     fn finish(&mut self, mut engine: Arc<Engine>, mut group: Group) {
-        for _ in 0..2 {
+        for _ in 0..ATTEMPTS {
             if group.waiting.is_empty() {
                 return;
             }
@@ -153,7 +177,7 @@ impl Committer {
                 }
             };
             // The write that failed need not have been the group's own. What is here now was synced by opening.
-            let kept = holds(&engine, &writes);
+            let kept = !group.is_stuck && holds(&engine, &writes);
             self.shared.land(number, kept);
             if kept {
                 return group.answer(&Ok(()));
@@ -227,6 +251,14 @@ impl Group {
                 commit.answer(Err(error));
                 return None;
             }
+            // What failed may be an earlier write, noticed only now: planning reads, and in sled reading writes,
+            // because it splits pages. So this, too, means opening again and not yet that the disk is full.
+            Err(Refusal::Engine(EngineError::Full)) if self.waiting.is_empty() => {
+                self.is_stuck = true;
+                self.waiting.push(commit);
+                return None;
+            }
+            Err(Refusal::Engine(EngineError::Full)) => return Some(Request::Commit(commit)),
             Err(Refusal::Engine(error)) => {
                 commit.answer(Err(error.told(&shared.dir, "reading")));
                 return None;
@@ -252,6 +284,9 @@ impl Group {
     }
 
     fn write(&mut self, engine: &Engine, writes: &Writes) -> Result<(), EngineError> {
+        if self.is_stuck {
+            return Err(EngineError::Full);
+        }
         let durable = self.is_durable();
         engine.apply(writes)?;
         if !durable {
@@ -309,5 +344,33 @@ fn alone(mut engine: Arc<Engine>) -> Engine {
             Err(shared) => engine = shared,
         }
         thread::sleep(std::time::Duration::from_millis(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{batch::Expect, engine::MemoryEngine};
+
+    /// What became of a batch whose planning meets failures of the engine, each healed by opening it again.
+    fn commit(failing: MemoryEngine) -> Result<()> {
+        let shared = Arc::new(Shared::new("transient".into(), Engine::Memory(failing)));
+        let (requests, queue) = tokio::sync::mpsc::unbounded_channel();
+        let (answer, mut answered) = oneshot::channel();
+        let mut batch = Batch::new();
+        batch.expects.push((b"key".as_slice().into(), Expect::Absent));
+        let answer = Answer::Wait(answer);
+        requests
+            .send(Request::Commit(Commit { batch, durable: true, answer, room: None }))
+            .unwrap();
+        drop(requests);
+        Committer { shared, queue, options: Options::transient(), fatal: None }.run();
+        answered.try_recv().unwrap()
+    }
+
+    #[test]
+    fn a_failure_that_only_planning_notices_refuses_nothing() {
+        assert_eq!(commit(MemoryEngine::default()), Ok(()));
+        assert_eq!(commit(MemoryEngine::that_failed()), Ok(()));
     }
 }

@@ -106,7 +106,7 @@ impl Engine {
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Bytes>, EngineError> {
         match self {
             Self::Sled(sled) => sled.get(key),
-            Self::Memory(memory) => Ok(memory.rows().get(key).cloned()),
+            Self::Memory(memory) => memory.get(key),
         }
     }
 
@@ -159,11 +159,30 @@ impl Engine {
 
 /// The engine for tests and demonstrations.
 #[derive(Debug, Default)]
-pub(crate) struct MemoryEngine(Mutex<BTreeMap<Bytes, Bytes>>);
+pub(crate) struct MemoryEngine {
+    rows: Mutex<BTreeMap<Bytes, Bytes>>,
+    /// As sled after a write that failed behind everybody's back: reading fails until it is opened again.
+    #[cfg(test)]
+    failed: bool,
+}
 
 impl MemoryEngine {
+    #[cfg(test)]
+    pub(crate) fn that_failed() -> Self {
+        Self { failed: true, ..Self::default() }
+    }
+
+    #[cfg_attr(not(test), expect(clippy::unnecessary_wraps, reason = "in tests it can fail"))]
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, EngineError> {
+        #[cfg(test)]
+        if self.failed {
+            return Err(EngineError::Full);
+        }
+        Ok(self.rows().get(key).cloned())
+    }
+
     fn rows(&self) -> MutexGuard<'_, BTreeMap<Bytes, Bytes>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn scan(&self, range: &RawRange, reverse: bool, most: Most) -> RawRows {

@@ -28,6 +28,7 @@ mod sled;
 mod tree;
 mod tx;
 mod value;
+mod view;
 
 use std::{
     fmt,
@@ -37,12 +38,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::sync::{OwnedMutexGuard, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use self::{
     batch::Op,
     check::Walk,
-    committer::{Commit, Committer, Request},
+    committer::{Answer, Commit, Committer, Request},
     engine::RawRows,
     read::Want,
     shared::Shared,
@@ -60,6 +61,7 @@ pub use self::{
     tree::Tree,
     tx::Tx,
     value::{Headed, Record, VALUE_MAX, Value, ValueError},
+    view::{Place, View},
 };
 
 /// Bytes of batches that may wait for the committer; who comes later waits before its batch is queued.
@@ -143,6 +145,31 @@ impl Store {
         self.send(batch, false).await
     }
 
+    /// Waits until a batch of about that size may be queued ([`Batch::size`]). More than the queue holds
+    /// counts as all of it.
+    pub async fn room(&self, bytes: usize) -> Room {
+        // Bounded, so the cast cannot cut.
+        let size = u32::try_from(bytes.clamp(1, QUEUE_BYTES)).unwrap_or(u32::MAX);
+        Room(Arc::clone(&self.0.room).acquire_many_owned(size).await.ok())
+    }
+
+    /// Queues a batch and returns at once. `then` hears what became of it, on the committer's thread and in
+    /// the order of the calls: it must be short and must not wait. Only when the store is closed it hears so
+    /// at once, on the caller's thread.
+    pub fn submit(&self, batch: Batch, room: Room, then: Box<dyn FnOnce(Result<()>) + Send>) {
+        let (batch, then) = match self.admitted(batch) {
+            Ok(batch) => (batch, then),
+            // It waits for its turn with nothing to write.
+            Err(error) => (Batch::new(), told(error, then)),
+        };
+        let commit = Commit { batch, durable: true, answer: Answer::Then(then), room: room.0 };
+        if let Err(unsent) = self.0.queue.send(Request::Commit(commit))
+            && let Request::Commit(Commit { answer: Answer::Then(then), .. }) = unsent.0
+        {
+            then(Err(StoreError::Closed));
+        }
+    }
+
     /// The table of trees.
     #[must_use]
     pub fn catalog(&self) -> &Catalog {
@@ -194,6 +221,12 @@ impl Store {
     pub async fn expire(self) -> Result<()> {
         let dir = self.dir().to_owned();
         self.close().await;
+        Self::remove(&dir).await
+    }
+
+    /// Deletes the directory of a store that is closed.
+    pub async fn remove(dir: &Path) -> Result<()> {
+        let dir = dir.to_owned();
         let removed = tokio::task::spawn_blocking(move || {
             sled::remove(&dir)
                 .map_err(|error| StoreError::io(format!("removing {}", dir.display()), &error))
@@ -209,7 +242,8 @@ impl Store {
         Arc::clone(&self.0.slow_lane).lock_owned().await
     }
 
-    async fn send(&self, batch: Batch, durable: bool) -> Result<()> {
+    /// The batch, unless it was built wrongly or writes to trees that nobody declared.
+    fn admitted(&self, batch: Batch) -> Result<Batch> {
         let batch = batch.sound()?;
         for op in &batch.ops {
             let (Op::Put(key, _) | Op::Delete(key)) = op else {
@@ -217,10 +251,14 @@ impl Store {
             };
             self.0.catalog.admit(key)?;
         }
-        // Bounded by COMMIT_MAX, so the sum of permits suffices and the cast cannot cut.
-        let size = u32::try_from(batch.size().clamp(1, QUEUE_BYTES)).unwrap_or(u32::MAX);
-        let room = Arc::clone(&self.0.room).acquire_many_owned(size).await.ok();
+        Ok(batch)
+    }
+
+    async fn send(&self, batch: Batch, durable: bool) -> Result<()> {
+        let batch = self.admitted(batch)?;
+        let room = self.room(batch.size()).await.0;
         let (answer, answered) = oneshot::channel();
+        let answer = Answer::Wait(answer);
         let request = Request::Commit(Commit { batch, durable, answer, room });
         self.0.queue.send(request).map_err(|_| StoreError::Closed)?;
         answered.await.unwrap_or(Err(StoreError::Closed))
@@ -287,6 +325,10 @@ impl Store {
     }
 }
 
+/// A place in the queue of commits, for a batch of the size that was asked for.
+#[derive(Debug)]
+pub struct Room(Option<OwnedSemaphorePermit>);
+
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store").field("dir", &self.dir()).finish_non_exhaustive()
@@ -300,10 +342,20 @@ impl Drop for Inner {
         // An error means that it has ended.
         self.queue.send(Request::Close(done)).unwrap_or(());
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // What a `then` held may have been the last handle: nobody waits for himself.
+        let thread = thread.filter(|thread| thread.thread().id() != thread::current().id());
         if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the committer panicked");
         }
     }
+}
+
+/// Hears this error whatever becomes of the commit.
+fn told(
+    error: StoreError,
+    then: Box<dyn FnOnce(Result<()>) + Send>,
+) -> Box<dyn FnOnce(Result<()>) + Send> {
+    Box::new(move |_| then(Err(error)))
 }
 
 fn named(name: &'static str, error: StoreError) -> StoreError {
