@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{AccountRow, AdminError, Answer, Secret};
+use super::{AccountRow, AdminError, Answer, Change, Secret};
 use crate::auth::{Account, AccountError};
+use crate::feature::Ctx;
+use crate::features::stream_management;
 use crate::jid::{BareJid, Domain};
 use crate::router::Session;
 use crate::server::Server;
@@ -42,7 +44,7 @@ pub(super) async fn list(server: &Server, domain: Option<Domain>) -> Result<Answ
 }
 
 pub(super) async fn passwd(
-    server: &Server,
+    server: &Arc<Server>,
     account: &BareJid,
     password: &Secret,
 ) -> Result<Answer, AdminError> {
@@ -52,19 +54,46 @@ pub(super) async fn passwd(
     server.accounts.set_password(account, password, hashing).await?;
     // Whoever logged in with the old password must log in again: it may have been a thief.
     let closed = close_sessions(server, account, &StreamError::reset("the password was changed"));
+    forget_streams(server, account).await?;
     Ok(Answer::Closed(closed.len()))
 }
 
-pub(super) async fn disable(server: &Server, account: &BareJid) -> Result<Answer, AdminError> {
+pub(super) async fn disable(server: &Arc<Server>, account: &BareJid) -> Result<Answer, AdminError> {
     server.accounts.set_disabled(account, true).await?;
     let why = StreamError::not_authorized("the account was disabled");
-    Ok(Answer::Closed(close_sessions(server, account, &why).len()))
+    let closed = close_sessions(server, account, &why);
+    forget_streams(server, account).await?;
+    Ok(Answer::Closed(closed.len()))
 }
 
 pub(super) async fn enable(server: &Server, account: &BareJid) -> Result<Answer, AdminError> {
     staying(server, account).await?;
     server.accounts.set_disabled(account, false).await?;
     Ok(Answer::Done)
+}
+
+pub(super) async fn retention(
+    server: &Server,
+    account: &BareJid,
+    change: Change,
+) -> Result<Answer, AdminError> {
+    staying(server, account).await?;
+    match change {
+        Change::None => {}
+        Change::Default => server.set_retention(account, None).await?,
+        Change::To(retention) => server.set_retention(account, Some(retention)).await?,
+    }
+    let own = server.retentions.of(account).is_some();
+    Ok(Answer::Retention { retention: server.retention(account), own })
+}
+
+/// Streams from before the server's start cannot be resumed any more (XEP-0198).
+pub(super) async fn forget_streams(
+    server: &Arc<Server>,
+    account: &BareJid,
+) -> Result<(), AdminError> {
+    let cx = Ctx { server: Arc::clone(server), session: None };
+    Ok(stream_management::forget(&cx, account).await?)
 }
 
 /// Tells all sessions of an account to close; they do so by themselves.

@@ -6,7 +6,9 @@
 //! no server running as well, so that both ways cannot differ.
 
 mod accounts;
+mod archive;
 mod client;
+mod devices;
 mod removal;
 mod socket;
 
@@ -23,6 +25,7 @@ pub use socket::listen;
 
 use crate::auth::AccountError;
 use crate::auth::password::{Password, PasswordError};
+use crate::config::Retention;
 use crate::jid::{BareJid, Domain};
 use crate::server::Server;
 use crate::stanza::StanzaError;
@@ -70,8 +73,46 @@ pub enum Request {
         /// Which one.
         account: BareJid,
     },
+    /// Lists the devices that log in to an account with a token.
+    UserDevices {
+        /// Which one.
+        account: BareJid,
+    },
+    /// Forgets the tokens of a device, or of all, and closes its sessions.
+    UserRevoke {
+        /// Whose.
+        account: BareJid,
+        /// Which one; all of them if none is named.
+        #[serde(default)]
+        device: Option<String>,
+    },
+    /// How long an account's messages are kept.
+    UserRetention {
+        /// Whose.
+        account: BareJid,
+        /// What is to become of it.
+        #[serde(default)]
+        change: Change,
+    },
     /// Reads every record of the store.
     StoreCheck,
+    /// What the archive consists of.
+    ArchiveStatus,
+    /// Deletes messages that are over, now.
+    ArchiveExpire,
+}
+
+/// What is to become of an account's retention.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    /// Nothing: it is only told.
+    #[default]
+    None,
+    /// The account has that of its domain again.
+    Default,
+    /// The account has this one.
+    To(Retention),
 }
 
 /// A text that is nowhere shown and overwritten when it is dropped.
@@ -105,8 +146,48 @@ pub enum Answer {
     Closed(usize),
     /// Accounts, in the order of domains and names.
     Accounts(Vec<AccountRow>),
+    /// Devices, the one that was used last first.
+    Devices(Vec<DeviceRow>),
+    /// So many devices have to log in with the password again, and so many sessions were told to
+    /// close.
+    Revoked {
+        /// Devices.
+        devices: usize,
+        /// Sessions.
+        closed: usize,
+    },
     /// What a check of the store found.
     Checked(Checked),
+    /// How long an account's messages are kept.
+    Retention {
+        /// That long.
+        retention: Retention,
+        /// Whether that is the account's own, not that of its domain.
+        own: bool,
+    },
+    /// The directories of the archive, by series, oldest first.
+    Archive(Vec<PeriodRow>),
+    /// What was deleted.
+    Expired(ExpiredRow),
+}
+
+/// A device in a list. What it says of itself is as it said.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceRow {
+    /// The id that the client gave itself.
+    pub id: String,
+    /// What the client runs on, if it said.
+    pub device: Option<String>,
+    /// The client's name, if it said.
+    pub software: Option<String>,
+    /// The mechanism that its token is for.
+    pub mechanism: Option<String>,
+    /// When it was last given a token or used one, as in `2026-11-22T16:13:00.123Z`.
+    pub last_used: String,
+    /// When its token expires.
+    pub expires: Option<String>,
+    /// Its sessions.
+    pub sessions: usize,
 }
 
 /// An account in a list.
@@ -124,6 +205,30 @@ pub struct AccountRow {
     pub leaving: bool,
     /// Clients that are connected.
     pub sessions: usize,
+}
+
+/// A directory of the archive.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeriodRow {
+    /// For how long what is in it is kept, such as `30d`.
+    pub series: Retention,
+    /// Its name, such as `2026-w47`.
+    pub period: String,
+    /// What it takes on the disk.
+    pub bytes: u64,
+    /// When its first message came, if that is known, as in `2026-11-22T16:13:00.123Z`.
+    pub oldest: Option<String>,
+}
+
+/// What was deleted from the archive.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpiredRow {
+    /// Whole directories.
+    pub directories: u64,
+    /// What they took on the disk.
+    pub bytes: u64,
+    /// Messages of accounts that keep them for a shorter time than others.
+    pub entries: u64,
 }
 
 /// What a check of the store found.
@@ -180,6 +285,9 @@ pub enum AdminError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// There is no such device.
+    #[error("no device of that account has this id; `cloister user devices` shows those there are")]
+    UnknownDevice,
     /// Its removal has begun.
     #[error("the account is being removed; let `cloister user remove` finish that first")]
     Leaving,
@@ -208,6 +316,15 @@ pub async fn execute(
         Request::UserDisable { account } => accounts::disable(server, &account).await,
         Request::UserEnable { account } => accounts::enable(server, &account).await,
         Request::UserRemove { account } => removal::remove(server, &account).await,
+        Request::UserDevices { account } => devices::list(server, &account).await,
+        Request::UserRevoke { account, device } => {
+            devices::revoke(server, &account, device.as_deref()).await
+        }
+        Request::UserRetention { account, change } => {
+            accounts::retention(server, &account, change).await
+        }
+        Request::ArchiveStatus => archive::status(server).await,
+        Request::ArchiveExpire => archive::expire(server, progress).await,
         Request::StoreCheck => Ok(Answer::Checked(server.store.check(progress).await?.into())),
     }
 }

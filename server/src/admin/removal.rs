@@ -59,6 +59,7 @@ async fn finish(server: &Arc<Server>, account: &BareJid) -> Result<usize, AdminE
     for step in server.features.account_removed_steps() {
         router::apply(step(&cx, account.clone()).await?);
     }
+    server.archive.remove_account(account).await?;
     let guard = server.locks.lock(account).await;
     server.store.remove_account(account.domain(), local, &ACCOUNTS).await?;
     drop(guard);

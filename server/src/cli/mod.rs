@@ -4,6 +4,7 @@
 //! done, 1 is a failure, 2 is a command line that cannot be understood. Answers go to standard
 //! output; errors are one sentence on standard error that ends with the remedy.
 
+mod archive;
 mod check_config;
 mod completions;
 mod demo;
@@ -62,6 +63,8 @@ enum Command {
     User(user::Command),
     #[command(subcommand)]
     Store(store::Command),
+    #[command(subcommand)]
+    Archive(archive::Command),
     Xeps(xeps::Arguments),
     Completions(completions::Arguments),
 }
@@ -83,6 +86,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::CheckConfig(arguments) => return check_config::run(&arguments, config),
         Command::User(command) => user::run(command, config)?,
         Command::Store(command) => return store::run(&command, config),
+        Command::Archive(command) => archive::run(&command, config)?,
         Command::Xeps(arguments) => xeps::run(&arguments)?,
         Command::Completions(arguments) => completions::run(&arguments)?,
     }

@@ -54,7 +54,7 @@ async fn alone(
     let assembled = lifecycle::assemble(config, Certificates::none(), Clock::System).await;
     let (server, _fatal) = assembled.map_err(|error| not_opened(error, &socket))?;
     let done = admin::execute(&server, request, progress).await;
-    server.store.clone().close().await;
+    server.close().await;
     Ok(done?)
 }
 

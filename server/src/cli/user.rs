@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use super::operator::ask;
 use super::output::{complain, say, say_json, say_table};
 use super::{Usage, password};
-use crate::admin::{Answer, Request};
+use crate::admin::{Answer, Change, Request};
 use crate::jid::{BareJid, Domain};
 
 /// Makes, lists, changes and removes accounts, whether the server runs or not
@@ -21,6 +21,8 @@ pub(super) enum Command {
     Passwd(Passwd),
     Disable(Disable),
     Enable(Enable),
+    Devices(Devices),
+    Retention(Retention),
     Remove(Remove),
 }
 
@@ -92,6 +94,47 @@ pub(super) struct Enable {
     jid: String,
 }
 
+/// Lists the devices that log in to an account without its password, or logs them out
+///
+/// A client that knows how gets a token of its own when it has logged in with the password, so that
+/// it need not keep that (XEP-0484). A device that is lost can be logged out alone; a new password
+/// logs out all of them.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cloister user devices alice@example.org
+  cloister user devices alice@example.org --revoke d4565fa7-4d72-4749-b3d3-740edbf87770
+  cloister user devices alice@example.org --revoke all")]
+pub(super) struct Devices {
+    /// The account's address
+    jid: String,
+
+    /// Logs out the device with this id, or all of them, and closes their sessions
+    #[arg(long, value_name = "ID|all")]
+    revoke: Option<String>,
+
+    /// Prints JSON: a list of objects with id, device, software, mechanism, last_used, expires and
+    /// sessions
+    #[arg(long, conflicts_with = "revoke")]
+    json: bool,
+}
+
+/// Tells or changes how long an account's messages are kept
+///
+/// What is older is not shown any more at once, and deleted soon after.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cloister user retention alice@example.org
+  cloister user retention alice@example.org 90d
+  cloister user retention alice@example.org forever
+  cloister user retention alice@example.org default")]
+pub(super) struct Retention {
+    /// The account's address
+    jid: String,
+
+    /// A duration such as 30d, `forever`, `0` for only until they are delivered, or `default`
+    retention: Option<String>,
+}
+
 /// Removes an account with everything that is kept for it
 ///
 /// Its sessions are closed, its contacts are told, and nothing of it can be brought back but from
@@ -120,6 +163,9 @@ pub(super) fn run(command: Command, config: &Path) -> anyhow::Result<()> {
             ask(config, Request::UserEnable { account: account.clone() }, |_| ())?;
             say(&format!("{account} is enabled."))
         }
+        Command::Devices(Devices { jid, revoke: Some(id), .. }) => revoke(&jid, id, config),
+        Command::Devices(Devices { jid, json, .. }) => devices(&jid, json, config),
+        Command::Retention(command) => retention(&command, config),
         Command::Remove(Remove { jid }) => {
             let account = account(&jid)?;
             let closed =
@@ -158,6 +204,24 @@ fn done(what: &str, password: Option<&str>) -> anyhow::Result<()> {
     }
 }
 
+fn retention(command: &Retention, config: &Path) -> anyhow::Result<()> {
+    let account = account(&command.jid)?;
+    let change = match command.retention.as_deref() {
+        None => Change::None,
+        Some("default") => Change::Default,
+        Some(text) => {
+            let kept = text.parse().map_err(|error| Usage(format!("no retention: {error}")))?;
+            Change::To(kept)
+        }
+    };
+    let request = Request::UserRetention { account: account.clone(), change };
+    let Answer::Retention { retention, own } = ask(config, request, |_| ())? else {
+        bail!("the server answered something else; use the command of the server's version");
+    };
+    let whose = if own { "as set for the account" } else { "as configured for all" };
+    say(&format!("Messages of {account} are kept: {retention}, {whose}."))
+}
+
 fn list(command: &List, config: &Path) -> anyhow::Result<()> {
     let domain = command.domain.as_deref().map(Domain::parse).transpose();
     let domain =
@@ -183,6 +247,42 @@ fn list(command: &List, config: &Path) -> anyhow::Result<()> {
         })
         .collect();
     say_table(["ACCOUNT", "CREATED", "ROLE", "STATE", "SESSIONS"], &rows)
+}
+
+fn devices(jid: &str, json: bool, config: &Path) -> anyhow::Result<()> {
+    let request = Request::UserDevices { account: account(jid)? };
+    let Answer::Devices(rows) = ask(config, request, |_| ())? else {
+        bail!("the server answered something else; use the command of the server's version");
+    };
+    if json {
+        return say_json(&rows);
+    }
+    let unsaid = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let minutes = |text: String| text.get(..16).map(|minutes| minutes.replace('T', " "));
+    let rows: Vec<_> = rows
+        .into_iter()
+        .map(|row| {
+            let last_used = unsaid(minutes(row.last_used));
+            let (device, software) = (unsaid(row.device), unsaid(row.software));
+            [device, software, unsaid(row.mechanism), last_used, row.sessions.to_string(), row.id]
+        })
+        .collect();
+    say_table(["DEVICE", "SOFTWARE", "MECHANISM", "LAST USED (UTC)", "SESSIONS", "ID"], &rows)
+}
+
+fn revoke(jid: &str, id: String, config: &Path) -> anyhow::Result<()> {
+    let account = account(jid)?;
+    let device = Some(id).filter(|id| id != "all");
+    let request = Request::UserRevoke { account: account.clone(), device };
+    let answer = ask(config, request, |_| ())?;
+    let Answer::Revoked { devices, closed: sessions } = answer else {
+        bail!("the server answered something else; use the command of the server's version");
+    };
+    let closed = closed(&Answer::Closed(sessions));
+    match devices {
+        1 => say(&format!("1 device of {account} is logged out{closed}.")),
+        count => say(&format!("{count} devices of {account} are logged out{closed}.")),
+    }
 }
 
 /// The text itself is not repeated: it may be anything.

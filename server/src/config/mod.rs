@@ -14,6 +14,7 @@ mod options;
 mod quantity;
 mod reference;
 mod report;
+mod retention;
 pub mod secret;
 mod settle;
 mod suggest;
@@ -29,12 +30,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub use options::{
-    Auth, Contact, File, HostTable, Limits, ListenTable, LogLevel, PasswordHash, Store, Timeouts,
-    Tls, TlsVersion,
+    Archive, Auth, Contact, File, HostTable, Limits, ListenTable, LogLevel, PasswordHash, Store,
+    Timeouts, Tls, TlsVersion,
 };
 pub use quantity::Size;
 pub use reference::{example, reference};
 pub use report::{ConfigErrors, Finding, Warning};
+pub use retention::Retention;
 pub use uri::Uri;
 pub use value::{At, SecretPath};
 
@@ -77,10 +79,12 @@ pub struct Config {
     pub limits: Limits,
     /// How long the server waits.
     pub timeouts: Timeouts,
-    /// The work that passwords cost.
+    /// How people show who they are.
     pub auth: Auth,
     /// The database and its disk.
     pub store: Store,
+    /// The messages that are kept.
+    pub archive: Archive,
 }
 
 /// A domain that is served.
@@ -94,6 +98,8 @@ pub struct Host {
     pub key_file: PathBuf,
     /// How passwords are kept.
     pub password_hash: PasswordHash,
+    /// How long messages are kept; `None` is as long as the server's are.
+    pub retention: Option<Retention>,
     /// Where people reach those who run the server.
     pub contact: Contact,
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::declare::{choice, section};
 use super::quantity::Size;
+use super::retention::Retention;
 use super::uri::Uri;
 use super::value::{At, SecretPath};
 use crate::jid::Domain;
@@ -56,11 +57,14 @@ section! {
         /// How long the server waits.
         timeouts: Timeouts, default {};
 
-        /// The work that passwords cost.
+        /// How people show who they are.
         auth: Auth, default {};
 
         /// The database and its disk.
         store: Store, default {};
+
+        /// Messages that are kept.
+        archive: Archive, default {};
     }
 }
 
@@ -83,6 +87,10 @@ section! {
         /// stolen database, and has clients send the password inside the encrypted connection.
         /// Clients remember which they saw: choose once.
         password_hash: PasswordHash, default "scram";
+
+        /// How long messages of the domain's accounts are kept, where that differs from
+        /// `archive.retention`.
+        retention: Retention, optional "90d";
 
         /// Where people reach those who run the server (XEP-0157), as lists of URIs such as
         /// `mailto:abuse@example.org` or `xmpp:help@example.org`. Anybody with an account can see
@@ -186,7 +194,7 @@ section! {
             most "64 KiB" "which any stranger could make the server hold";
 
         /// How many elements a client may send before it has logged in.
-        login_elements: usize, default 32,
+        login_elements: usize, default 64,
             least 8 "which a login with a retry needs", most 256;
 
         /// How many connections the server holds in all. Further ones are closed at once. The
@@ -199,6 +207,10 @@ section! {
 
         /// How many clients of one account may be connected at a time.
         resources_per_account: usize, default 16, least 1, most 1000;
+
+        /// How many devices of one account may hold a token that logs them in without the password
+        /// (XEP-0484). The one that was not used for the longest time is forgotten first.
+        devices: usize, default 32, least 1, most 1000;
 
         /// How many contacts an account may have.
         roster_items: usize, default 2000, least 10, most 100_000;
@@ -218,8 +230,8 @@ section! {
         outbox_stanzas: usize, default 10_000,
             least 10 "which a short stall needs", most 1_000_000;
 
-        /// How many messages are kept for an account while no client of it is connected. When
-        /// they are that many, senders of further ones are told.
+        /// How many messages wait for an account while no client of it is connected. Further ones
+        /// are found in the archive; where no archive keeps them, their senders are told.
         offline_messages: usize, default 1000, least 10, most 1_000_000;
 
         /// How much an account may keep in its private storage (XEP-0049).
@@ -255,12 +267,23 @@ section! {
         /// there, and the connection is closed when it does not answer.
         idle: Duration, default "10m", least "30s" "which mobile clients need", most "1d";
 
-        /// For the answer of a client that was asked whether it is still there.
+        /// For a quiet phone that has said that nobody looks at it (XEP-0352): it is asked after this
+        /// long, if that is longer than `idle`, and left asleep until then. Many routers forget a
+        /// connection after half an hour.
+        asleep: Duration, default "25m", least "30s" "which mobile clients need", most "1d";
+
+        /// For the answer of a client that was asked whether it is still there. A phone that nobody
+        /// looks at gets ten times as long.
         ping: Duration, default "1m", least "5s" "which mobile clients need", most "1h";
 
         /// How often a space is sent to a quiet client (RFC 6120 §4.6.1), so that routers on the
         /// way do not forget the connection. `0s` switches it off. It costs phones power.
         keepalive: Duration, default "5m", most "1d";
+
+        /// For a client that has lost its connection, if it wants to resume its session (XEP-0198): until
+        /// then others see it as it was, and what they say waits for it. `0s` switches
+        /// resumption off.
+        resume: Duration, default "1h", most "1d";
 
         /// For a client to take what is sent to it. After this long the connection is closed.
         write: Duration, default "30s", least "1s", most "10m";
@@ -268,7 +291,7 @@ section! {
 }
 
 section! {
-    /// The work that passwords cost.
+    /// How people show who they are.
     pub struct Auth {
         /// How much work one guess at a SCRAM password is. Each login makes a phone do it once.
         /// Holds for passwords that are set from now on.
@@ -276,6 +299,11 @@ section! {
             least 4096 "which RFC 7677 §4 asks for",
             advised 10_000 "below which a stolen database is soon guessed through",
             most 10_000_000 "which phones would not finish";
+
+        /// How long a device may stay away before it has to log in with the password again
+        /// (XEP-0484). One that comes back in time gets a new token and stays logged in. A month
+        /// outlasts most holidays, and a lost device is harmless after it.
+        token_lifetime: Duration, default "30d", least "1h", most "365d";
 
         /// How many passwords are hashed at the same time. Left out, half of the processors do.
         hashing_slots: usize, optional 2, least 1, most 1024;
@@ -291,5 +319,29 @@ section! {
         /// How much room must stay free on the disk. With less, the server takes nothing new, so
         /// that what it holds stays whole and can still be deleted.
         reserve: Size, default "64 MiB", least "16 MiB" "which the database needs to delete";
+    }
+}
+
+section! {
+    /// Messages that are kept, so that all clients of an account can fetch them.
+    pub struct Archive {
+        /// How long messages are kept: a duration, `forever`, or `0` for only until they are
+        /// delivered. A message between two accounts is kept for the one that keeps longer; the
+        /// other one does not see it any more. Space comes back by whole days, weeks or months, so
+        /// that messages take space for a while after they are over. What nobody was there to take
+        /// waits 30 days at least. Single accounts can have another retention:
+        /// `cloister user retention`.
+        retention: Retention, default "30d";
+
+        /// Whether people may choose whose messages their archive keeps (XEP-0441). With `false` it
+        /// keeps what everybody says to them; what they chose before does not count. Either way
+        /// every message waits until it was delivered.
+        preferences: bool, default true;
+
+        /// How much memory the messages of the present day, week or month may take.
+        cache: Size, default "32 MiB", least "1 MiB" "which the database needs", most "1 TiB";
+
+        /// How much memory those of each earlier day, week or month may take while they are read.
+        old_cache: Size, default "8 MiB", least "1 MiB" "which the database needs", most "1 TiB";
     }
 }

@@ -50,6 +50,7 @@ pub(super) fn settle(file: File, check: Check, report: &mut Report<'_>) -> Optio
         timeouts: file.timeouts,
         auth: file.auth,
         store: file.store,
+        archive: file.archive,
     })
 }
 
@@ -60,6 +61,7 @@ fn settled_host(host: HostTable) -> Option<Host> {
         certificate: host.certificate?.value,
         key_file: host.key_file?.value.0,
         password_hash: host.password_hash,
+        retention: host.retention,
         contact: host.contact,
     })
 }

@@ -81,6 +81,18 @@ impl<T: Text> Value for T {
     }
 }
 
+impl Value for bool {
+    const KIND: Kind = Kind::Scalar { noun: "`true` or `false`", sample: "true" };
+
+    fn read(written: &Written<'_>, report: &mut Report<'_>) -> Option<Self> {
+        let DeValue::Boolean(value) = written.value else {
+            wrong_type::<Self>(written, report);
+            return None;
+        };
+        Some(*value)
+    }
+}
+
 /// A value and where it is written, for what can be judged only beside other values or on disk.
 #[derive(Clone, Debug, PartialEq)]
 pub struct At<T> {
