@@ -3,14 +3,18 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use aws_lc_rs::hmac;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::password::{CredentialError, Credentials, Password, Pepper, Stored};
-use super::scram::Iterations;
+use super::scram::{Hash, Iterations, Keys};
 use super::throttle::Throttle;
+use super::tokens::DEVICES;
 use crate::clock::{Clock, Timestamp};
 use crate::config::PasswordHash;
 use crate::feature::Registry;
@@ -26,6 +30,9 @@ static SECRETS: Tree<String, Bytes> = Tree::new(0x03, "secrets");
 
 /// Makes the salts of accounts that do not exist.
 const FAKE_SALTS: &str = "fake salts";
+
+/// Makes the resources of clients that are recognised.
+const RESOURCES: &str = "resources";
 
 /// Accounts that a listing reads at once.
 const PAGE: u16 = 256;
@@ -79,13 +86,14 @@ pub enum AccountError {
 
 /// All accounts.
 pub struct Accounts {
-    store: Store,
-    clock: Clock,
-    pepper: Option<Pepper>,
+    pub(super) store: Store,
+    pub(super) clock: Clock,
+    pub(super) pepper: Option<Pepper>,
+    pub(super) random: SystemRandom,
     fake_salts: Bytes,
+    resources: Bytes,
     hashing: Arc<Semaphore>,
     throttle: Mutex<Throttle>,
-    random: SystemRandom,
     changes: AtomicU64,
 }
 
@@ -119,11 +127,22 @@ impl Accounts {
         hashing_slots: usize,
     ) -> Result<Self, AccountError> {
         let random = SystemRandom::new();
-        let fake_salts = secret(&store, &random).await?;
+        let fake_salts = secret(&store, FAKE_SALTS, &random).await?;
+        let resources = secret(&store, RESOURCES, &random).await?;
         let hashing = Arc::new(Semaphore::new(hashing_slots));
         let throttle = Mutex::new(throttle);
         let changes = AtomicU64::new(0);
-        Ok(Accounts { store, clock, pepper, fake_salts, hashing, throttle, random, changes })
+        Ok(Accounts {
+            store,
+            clock,
+            pepper,
+            random,
+            fake_salts,
+            resources,
+            hashing,
+            throttle,
+            changes,
+        })
     }
 
     /// Makes an account.
@@ -163,15 +182,16 @@ impl Accounts {
         hashing: Hashing,
     ) -> Result<(), AccountError> {
         let credentials = self.hash(account, password, hashing).await?;
-        self.change(account, |record| record.credentials = credentials.clone()).await
+        // Tokens that were given for the old password go with it.
+        self.change(account, true, |record| record.credentials = credentials.clone()).await
     }
 
-    /// Lets nobody log in to an account any more, or lets them again.
+    /// Lets nobody log in to an account any more, or lets them again. Its tokens go.
     ///
     /// # Errors
     /// There is no such account, or the store fails.
     pub async fn set_disabled(&self, account: &BareJid, to: bool) -> Result<(), AccountError> {
-        self.change(account, |record| record.disabled = to).await
+        self.change(account, to, |record| record.disabled = to).await
     }
 
     /// Notes that the account is being removed: nobody logs in any more, and a removal that a
@@ -180,7 +200,7 @@ impl Accounts {
     /// # Errors
     /// There is no such account, or the store fails.
     pub async fn set_leaving(&self, account: &BareJid) -> Result<(), AccountError> {
-        self.change(account, |record| {
+        self.change(account, true, |record| {
             record.leaving = true;
             record.disabled = true;
         })
@@ -191,6 +211,74 @@ impl Accounts {
     /// stand on a password or a permission that is gone: its session must not stay.
     pub fn changes(&self) -> u64 {
         self.changes.load(Ordering::Acquire)
+    }
+
+    /// Counts a change: before it is written, so that who reads it sees that, and after it, so
+    /// that who did not see it does.
+    pub(super) fn count_change(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// The hashes for which the account has SCRAM keys. All of them for what is no account, or has
+    /// none: strangers learn nothing but of accounts that lack some.
+    pub(super) async fn hashes(&self, account: &BareJid) -> Vec<Hash> {
+        let found = self.find(account).await.ok().flatten();
+        let opened =
+            found.and_then(|record| record.credentials.open(account, self.pepper.as_ref()).ok());
+        let has = |hash: &Hash| opened.as_ref().is_some_and(|keys| keys.keys(*hash).is_some());
+        let hashes: Vec<_> = Hash::ALL.into_iter().filter(has).collect();
+        if hashes.is_empty() { Hash::ALL.to_vec() } else { hashes }
+    }
+
+    /// Adds keys that a client has computed of its password (XEP-0480), which it has just shown to
+    /// know: `used` are the keys that it was checked against. Says whether that is still the
+    /// password. Keys that there are by now stay.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn add_keys(
+        &self,
+        account: &BareJid,
+        used: &Keys,
+        new: &Keys,
+    ) -> Result<bool, AccountError> {
+        let key = key(account)?;
+        loop {
+            let mut tx = self.store.begin();
+            let found: Option<Account> = tx.get(&ACCOUNTS, &key).await?;
+            let mut record = found.ok_or(AccountError::Missing)?;
+            let credentials = record.credentials.open(account, self.pepper.as_ref())?;
+            if !credentials.keys(used.hash()).is_some_and(|keys| keys.are(used)) {
+                return Ok(false);
+            }
+            if credentials.keys(new.hash()).is_some() {
+                return Ok(true);
+            }
+            let Some(credentials) = credentials.with_keys(new.clone()) else { return Ok(false) };
+            record.credentials =
+                Stored::new(credentials, account, self.pepper.as_ref(), &self.random)?;
+            tx.put(&ACCOUNTS, &key, &record);
+            match tx.commit().await {
+                Err(StoreError::Conflict) => {}
+                done => return Ok(done.map(|()| true)?),
+            }
+        }
+    }
+
+    /// A salt for new keys.
+    ///
+    /// # Errors
+    /// The machine has no random numbers.
+    pub fn salt(&self) -> Result<[u8; 16], AccountError> {
+        self.random()
+    }
+
+    /// Text of 96 bits that is the same for one client of an account each time, and tells nothing
+    /// of the id by which the client is recognised.
+    pub fn stable_text(&self, account: &BareJid, tag: &str, client: &str) -> String {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.resources);
+        let tag = hmac::sign(&key, format!("{account}\0{client}\0{tag}").as_bytes());
+        URL_SAFE_NO_PAD.encode(tag.as_ref().first_chunk::<12>().unwrap_or(&[0; 12]))
     }
 
     /// The account, if there is one.
@@ -289,22 +377,28 @@ impl Accounts {
         Ok(Stored::new(credentials?, account, self.pepper.as_ref(), &self.random)?)
     }
 
+    /// Changes an account's record, and forgets its tokens if they may no longer be used.
     async fn change(
         &self,
         account: &BareJid,
+        forget_tokens: bool,
         change: impl Fn(&mut Account),
     ) -> Result<(), AccountError> {
         let key = key(account)?;
         loop {
+            self.count_change();
             let mut tx = self.store.begin();
             let found: Option<Account> = tx.get(&ACCOUNTS, &key).await?;
             let mut record = found.ok_or(AccountError::Missing)?;
             change(&mut record);
             tx.put(&ACCOUNTS, &key, &record);
+            if forget_tokens {
+                tx.delete_range(&DEVICES, &Range::prefix(&key));
+            }
             match tx.commit().await {
                 Err(StoreError::Conflict) => {}
                 done => {
-                    self.changes.fetch_add(1, Ordering::AcqRel);
+                    self.count_change();
                     return Ok(done?);
                 }
             }
@@ -333,21 +427,25 @@ impl std::fmt::Debug for Accounts {
 }
 
 /// The key of an account's record.
-fn key(account: &BareJid) -> Result<(String, String), AccountError> {
+pub(super) fn key(account: &BareJid) -> Result<(String, String), AccountError> {
     let local = account.local().ok_or(AccountError::NoLocalpart)?;
     Ok((account.domain().to_owned(), local.to_owned()))
 }
 
-/// The secret of fake salts, made when first asked for.
-async fn secret(store: &Store, random: &SystemRandom) -> Result<Bytes, AccountError> {
-    if let Some(secret) = store.get(&SECRETS, FAKE_SALTS).await? {
+/// The secret for a purpose, made when first asked for.
+async fn secret(
+    store: &Store,
+    purpose: &str,
+    random: &SystemRandom,
+) -> Result<Bytes, AccountError> {
+    if let Some(secret) = store.get(&SECRETS, purpose).await? {
         return Ok(secret);
     }
     let mut octets = [0; 32];
     random.fill(&mut octets).map_err(|_| CredentialError::Random)?;
     let secret = Bytes::copy_from_slice(&octets);
     let mut batch = Batch::new();
-    batch.put(&SECRETS, FAKE_SALTS, &secret);
+    batch.put(&SECRETS, purpose, &secret);
     store.commit(batch).await?;
     Ok(secret)
 }

@@ -1,20 +1,25 @@
 //! Who may log in, and how they show it.
 
 mod accounts;
+mod hashed_token;
 mod login;
 pub mod password;
 pub mod scram;
 mod throttle;
+mod tokens;
 
 pub use accounts::{ACCOUNTS, Account, AccountError, Accounts, Hashing};
-pub use login::{Exchange, Login, Step};
+pub use hashed_token::HashedToken;
+pub use login::{Exchange, Login, Proof, Step};
 pub use throttle::{Attempt, Throttle};
+pub use tokens::{DEVICES, Device, DeviceId, Fast, Issued, UserAgent};
 
 use crate::feature::Registry;
 
 /// Declares what accounts keep in the store.
 pub fn register(on: &mut Registry) {
     accounts::register(on);
+    tokens::register(on);
 }
 
 /// What a TLS connection has to bind a login to (RFC 5929, RFC 9266).
@@ -39,6 +44,8 @@ pub enum SaslError {
     Aborted,
     /// §6.5.2: the operator disabled the account.
     AccountDisabled,
+    /// §6.5.3: a token was right once.
+    CredentialsExpired,
     /// §6.5.5: not base64.
     IncorrectEncoding,
     /// §6.5.6: the client wants to act for somebody else.
@@ -59,6 +66,7 @@ impl SaslError {
         match self {
             SaslError::Aborted => "aborted",
             SaslError::AccountDisabled => "account-disabled",
+            SaslError::CredentialsExpired => "credentials-expired",
             SaslError::IncorrectEncoding => "incorrect-encoding",
             SaslError::InvalidAuthzid => "invalid-authzid",
             SaslError::InvalidMechanism => "invalid-mechanism",

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 pub use argon2id::Phc;
-pub use sealed::{MIN_PEPPER, Pepper, Sealed, Stored};
+pub use sealed::{MIN_PEPPER, Pepper, Sealed, Secret, Stored};
 
 use crate::auth::scram::{Hash, Iterations, Keys};
 use crate::jid::{BareJid, precis};
@@ -157,6 +157,14 @@ impl Credentials {
     pub fn keys(&self, hash: Hash) -> Option<&Keys> {
         match self {
             Self::Scram(keys) => keys.get(hash),
+            Self::Argon2id(_) => None,
+        }
+    }
+
+    /// The same with more keys for SCRAM; nothing for a hash that SCRAM cannot use.
+    pub fn with_keys(self, keys: Keys) -> Option<Self> {
+        match self {
+            Self::Scram(all) => Some(Self::Scram(Box::new(all.with(keys)))),
             Self::Argon2id(_) => None,
         }
     }

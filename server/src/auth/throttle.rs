@@ -17,7 +17,8 @@
 //!
 //! [`Throttle::check`] belongs right before a proof or password is verified, and not only where
 //! the exchange begins: otherwise a thousand exchanges that began together are a thousand guesses.
-//! A FAST token of a known device is not a guess and does not come here.
+//! A token of a known device (XEP-0484) is not a guess: it is not checked here, and opens the door
+//! while others have to wait. A wrong token is counted.
 //!
 //! Names and addresses are kept only as a keyed hash, whose key is random and dies with the
 //! process. State is not kept over restarts.

@@ -1,4 +1,4 @@
-//! Credentials at rest: in clear, or sealed with the operator's pepper.
+//! Secrets of accounts at rest: in clear, or sealed with the operator's pepper.
 //!
 //! The pepper is a secret that does not lie in the store, so that a stolen store or backup gives
 //! nothing to try passwords against. Its key (HKDF-SHA-256) seals the whole record with
@@ -13,6 +13,7 @@ use aws_lc_rs::hkdf;
 use aws_lc_rs::rand::SecureRandom;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use zeroize::Zeroizing;
 
@@ -26,7 +27,6 @@ pub const MIN_PEPPER: usize = 32;
 const EXTRACT: &[u8] = b"cloister pepper v1";
 const SEALING_KEY: &[u8] = b"credentials aes-256-gcm";
 const IDENTITY: &[u8] = b"identity";
-const BOUND: &str = "cloister credentials v1\0";
 
 /// The operator's secret, ready to seal and open.
 pub struct Pepper {
@@ -66,12 +66,23 @@ impl fmt::Debug for Pepper {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct PepperId(String);
 
-/// Credentials as the store keeps them.
+/// Something of an account that is sealed. What was sealed for one purpose does not open for
+/// another.
+pub trait Secret: Clone + Serialize + DeserializeOwned {
+    /// Names the purpose; it never changes.
+    const PURPOSE: &'static str;
+}
+
+impl Secret for Credentials {
+    const PURPOSE: &'static str = "cloister credentials v1\0";
+}
+
+/// Credentials, or another secret, as the store keeps them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Stored {
+pub enum Stored<T = Credentials> {
     /// No pepper was configured.
-    Clear(Credentials),
+    Clear(T),
     /// Only with the pepper can they be read.
     Sealed(Sealed),
 }
@@ -87,37 +98,33 @@ pub struct Sealed {
     sealed: Vec<u8>,
 }
 
-impl Stored {
-    /// Credentials of `account` as they are to be stored: sealed if there is a pepper.
+impl<T: Secret> Stored<T> {
+    /// A secret of `account` as it is to be stored: sealed if there is a pepper.
     pub fn new(
-        credentials: Credentials,
+        secret: T,
         account: &BareJid,
         pepper: Option<&Pepper>,
         rng: &dyn SecureRandom,
     ) -> Result<Self, CredentialError> {
         let Some(pepper) = pepper else {
-            return Ok(Self::Clear(credentials));
+            return Ok(Self::Clear(secret));
         };
-        let record = serde_json::to_vec(&credentials).map_err(|_| CredentialError::Damaged)?;
+        let record = serde_json::to_vec(&secret).map_err(|_| CredentialError::Damaged)?;
         let record = Zeroizing::new(record);
         let nonce = random::<NONCE_LEN>(rng)?;
         let mut sealed = Vec::with_capacity(record.len() + AES_256_GCM.tag_len());
         sealed.extend_from_slice(&record);
         pepper
             .key
-            .seal_in_place_append_tag(Nonce::from(&nonce), bound_to(account), &mut sealed)
+            .seal_in_place_append_tag(Nonce::from(&nonce), bound_to::<T>(account), &mut sealed)
             .map_err(|_| CredentialError::Damaged)?;
         Ok(Self::Sealed(Sealed { pepper: pepper.id.clone(), nonce, sealed }))
     }
 
-    /// The credentials of `account`.
-    pub fn open(
-        &self,
-        account: &BareJid,
-        pepper: Option<&Pepper>,
-    ) -> Result<Credentials, CredentialError> {
+    /// The secret of `account`.
+    pub fn open(&self, account: &BareJid, pepper: Option<&Pepper>) -> Result<T, CredentialError> {
         match (self, pepper) {
-            (Self::Clear(credentials), _) => Ok(credentials.clone()),
+            (Self::Clear(secret), _) => Ok(secret.clone()),
             (Self::Sealed(_), None) => Err(CredentialError::PepperMissing),
             (Self::Sealed(record), Some(pepper)) if record.pepper != pepper.id => {
                 Err(CredentialError::OtherPepper)
@@ -138,18 +145,18 @@ impl Stored {
 }
 
 impl Sealed {
-    fn open(&self, account: &BareJid, pepper: &Pepper) -> Result<Credentials, CredentialError> {
+    fn open<T: Secret>(&self, account: &BareJid, pepper: &Pepper) -> Result<T, CredentialError> {
         let mut record = Zeroizing::new(self.sealed.clone());
         let clear = pepper
             .key
-            .open_in_place(Nonce::from(&self.nonce), bound_to(account), &mut record)
+            .open_in_place(Nonce::from(&self.nonce), bound_to::<T>(account), &mut record)
             .map_err(|_| CredentialError::Damaged)?;
         serde_json::from_slice(clear).map_err(|_| CredentialError::Damaged)
     }
 }
 
-fn bound_to(account: &BareJid) -> Aad<String> {
-    Aad::from(format!("{BOUND}{account}"))
+fn bound_to<T: Secret>(account: &BareJid) -> Aad<String> {
+    Aad::from(format!("{}{account}", T::PURPOSE))
 }
 
 fn to_base64<S: Serializer>(

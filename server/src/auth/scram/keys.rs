@@ -127,6 +127,12 @@ impl Keys {
         verify_slices_are_equal(&other.stored_key, &self.stored_key).is_ok()
     }
 
+    /// Whether these are the very same keys, and so of the same password.
+    pub fn are(&self, other: &Self) -> bool {
+        self.hash == other.hash
+            && verify_slices_are_equal(&self.stored_key, &other.stored_key).is_ok()
+    }
+
     /// RFC 5802 §3: verifies a ClientProof over `signed` and makes the ServerSignature.
     pub(super) fn verify(&self, signed: &[u8], proof: &[u8]) -> Result<hmac::Tag, ScramError> {
         if proof.len() != self.hash.output_len() {

@@ -21,6 +21,11 @@ impl Hash {
     /// All of them, the weakest first.
     pub const ALL: [Self; 3] = [Self::Sha1, Self::Sha256, Self::Sha512];
 
+    /// Its mechanism that binds to nothing.
+    pub fn mechanism(self) -> Mechanism {
+        Mechanism { hash: self, plus: false }
+    }
+
     /// Octets of a digest.
     pub fn output_len(self) -> usize {
         self.digest().output_len()
