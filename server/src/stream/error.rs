@@ -11,6 +11,8 @@ use crate::xml::{Element, XmlError};
 pub struct StreamError {
     condition: &'static str,
     text: Option<Cow<'static, str>>,
+    /// XEP-0198 §6: what was acknowledged, and what was sent.
+    too_high: Option<(u32, u32)>,
 }
 
 macro_rules! conditions {
@@ -18,7 +20,7 @@ macro_rules! conditions {
         impl StreamError {
             $($(#[$doc])*
             pub fn $name(text: impl Into<Cow<'static, str>>) -> Self {
-                StreamError { condition: $condition, text: Some(text.into()) }
+                StreamError { condition: $condition, text: Some(text.into()), too_high: None }
             })*
         }
     };
@@ -67,10 +69,22 @@ impl StreamError {
         self.condition
     }
 
+    /// XEP-0198 §6: the peer acknowledges more stanzas than it was sent.
+    pub fn handled_count_too_high(acked: u32, sent: u32) -> Self {
+        let text = format!("you acknowledged {acked} stanzas, but were sent {sent}");
+        StreamError { too_high: Some((acked, sent)), ..StreamError::undefined_condition(text) }
+    }
+
     /// `<stream:error/>`.
     pub fn to_element(&self) -> Element {
         let condition = Element::new(ns::STREAM_ERRORS, self.condition);
-        let error = Element::new(ns::STREAMS, "error").with_child(condition);
+        let mut error = Element::new(ns::STREAMS, "error").with_child(condition);
+        if let Some((acked, sent)) = self.too_high {
+            let detail = Element::new(ns::SM, "handled-count-too-high")
+                .with_attr("h", acked.to_string())
+                .with_attr("send-count", sent.to_string());
+            error.push_child(detail);
+        }
         match &self.text {
             None => error,
             Some(text) => {
@@ -84,6 +98,7 @@ impl StreamError {
 
 impl From<XmlError> for StreamError {
     fn from(error: XmlError) -> Self {
-        StreamError { condition: error.condition(), text: Some(error.to_string().into()) }
+        let text = Some(error.to_string().into());
+        StreamError { condition: error.condition(), text, too_high: None }
     }
 }

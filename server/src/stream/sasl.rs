@@ -1,4 +1,5 @@
-//! SASL, RFC 6120 §6: the only thing that a protected connection understands before its login.
+//! SASL, RFC 6120 §6: the only thing that a protected connection understands before its login, in
+//! its first form or its second one ([`sasl2`](super::sasl2)).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -6,8 +7,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::StreamError;
 use super::bind::Authenticated;
-use super::features::{self, StreamPhase};
-use super::header::unknown_host;
+use super::features;
+use super::header::{Opening, unknown_host};
+use super::sasl2::{self, Granted, Proven};
 use super::transport::{Closed, Ended, Transport};
 use crate::auth::{ChannelBindings, Login, SaslError, Step};
 use crate::jid::{BareJid, Domain};
@@ -16,10 +18,24 @@ use crate::ns;
 use crate::server::Server;
 use crate::xml::Element;
 
+/// A connection whose user is known.
+#[derive(Debug)]
+pub enum LoggedIn<S> {
+    /// By SASL: the stream begins anew.
+    Restart(Box<Authenticated<S>>),
+    /// By SASL2: the client has not been answered yet.
+    Proven(Box<Proven<S>>),
+}
+
+enum Success {
+    Restart(BareJid),
+    Granted(Box<Granted>),
+}
+
 /// A connection inside TLS.
 #[derive(Debug)]
 pub struct Secured<S> {
-    transport: Transport<S>,
+    pub(super) transport: Transport<S>,
     bindings: ChannelBindings,
     peer: Peer,
 }
@@ -34,50 +50,70 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Secured<S> {
     ///
     /// # Errors
     /// The stream ended.
-    pub async fn authenticate(mut self, server: &Server) -> Result<Authenticated<S>, Ended<S>> {
+    pub async fn authenticate(mut self, server: &Server) -> Result<LoggedIn<S>, Ended<S>> {
         // Read before any password is verified.
         let changes = server.accounts.changes();
         match self.talk(server).await {
-            Ok(account) => Ok(Authenticated { transport: self.transport, account, changes }),
+            Ok((_, Success::Restart(account))) => {
+                let transport = self.transport;
+                Ok(LoggedIn::Restart(Box::new(Authenticated { transport, account, changes })))
+            }
+            Ok((domain, Success::Granted(granted))) => {
+                let proven = Proven::new(self.transport, domain, *granted, changes);
+                Ok(LoggedIn::Proven(Box::new(proven)))
+            }
             Err(why) => Err(Ended { transport: self.transport, why }),
         }
     }
 
-    async fn talk(&mut self, server: &Server) -> Result<BareJid, Closed> {
-        let opening = self.transport.opening().await?;
-        let domain = opening.to.filter(|to| server.serves(to.as_str())).ok_or_else(unknown_host)?;
-        self.transport.open(&domain, opening.from.as_ref(), &server.stream_id());
+    async fn talk(&mut self, server: &Server) -> Result<(Domain, Success), Closed> {
+        let Opening { to, from, .. } = self.transport.opening().await?;
+        let domain = to.filter(|to| server.serves(to.as_str())).ok_or_else(unknown_host)?;
+        self.transport.open(&domain, from.as_ref(), &server.stream_id());
+        if from.as_ref().is_some_and(|from| from.domain() != domain.as_str()) {
+            // XEP-0388 §"SASL mechanism negotiation", RFC 6120 §4.9.3.9.
+            return Err(StreamError::invalid_from("from is of another domain").into());
+        }
         let bindings = std::mem::take(&mut self.bindings);
-        let login = Login::new(server, &domain, &bindings, self.peer);
-        let mut offer = features::offer(server, StreamPhase::Secured, &domain);
+        let login = Login::new(server, &domain, from.as_ref(), &bindings, self.peer).await;
+        let mut offer = features::offer(server, features::SECURED, &domain);
         offer.push_child(mechanisms(&login));
+        offer.push_child(sasl2::offer(server, &login));
         if let Some(bindings) = channel_bindings(&login) {
             offer.push_child(bindings);
         }
         self.transport.send(&offer).await?;
-        let account = self.attempts(server, &domain, &login).await?;
-        self.transport.restart();
+        let success = self.attempts(server, from.as_ref(), &login).await?;
+        if matches!(success, Success::Restart(_)) {
+            self.transport.restart();
+        }
         self.transport.set_limits(server.limits_after_login());
-        Ok(account)
+        Ok((domain, success))
     }
 
     /// RFC 6120 §6.4.5: a client may try again, but not for ever.
     async fn attempts(
         &mut self,
         server: &Server,
-        domain: &Domain,
+        from: Option<&BareJid>,
         login: &Login<'_>,
-    ) -> Result<BareJid, Closed> {
+    ) -> Result<Success, Closed> {
         for _ in 0..server.config().limits.sasl_attempts {
             let element = self.transport.element().await?;
-            if !element.is(ns::SASL, "auth") {
+            let (done, profile) = if element.is(ns::SASL, "auth") {
+                (self.attempt(login, &element).await?.map(Success::Restart), ns::SASL)
+            } else if element.is(ns::SASL2, "authenticate") {
+                let done = self.attempt2(server, from, login, &element).await?;
+                (done.map(|granted| Success::Granted(Box::new(granted))), ns::SASL2)
+            } else {
                 return Err(StreamError::not_authorized("log in first").into());
-            }
-            match self.attempt(login, &element).await? {
-                Ok(account) => return Ok(account),
+            };
+            match done {
+                Ok(success) => return Ok(success),
                 Err(error) => {
-                    tracing::info!(%domain, condition = error.as_str(), "login failed");
-                    self.transport.send(&failure(error)).await?;
+                    let (domain, condition) = (login.domain(), error.as_str());
+                    tracing::info!(%domain, condition, "login failed");
+                    self.transport.send(&failure(profile, error)).await?;
                 }
             }
         }
@@ -90,7 +126,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Secured<S> {
         login: &Login<'_>,
         auth: &Element,
     ) -> Result<Result<BareJid, SaslError>, Closed> {
-        let mut exchange = match login.begin(auth.attr("mechanism").unwrap_or_default()) {
+        let mut exchange = match login.begin(auth.attr("mechanism").unwrap_or_default(), None) {
             Ok(exchange) => exchange,
             Err(error) => return Ok(Err(error)),
         };
@@ -98,7 +134,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Secured<S> {
             Err(error) => return Ok(Err(error)),
             Ok(Some(input)) => input,
             // RFC 6120 §6.4.2: no initial response; an empty challenge asks for it.
-            Ok(None) => match self.challenge(b"").await? {
+            Ok(None) => match self.challenge(ns::SASL, b"").await? {
                 Ok(input) => input,
                 Err(error) => return Ok(Err(error)),
             },
@@ -106,14 +142,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Secured<S> {
         loop {
             match login.step(exchange, &input).await {
                 Err(error) => return Ok(Err(error)),
-                Ok(Step::Done { account, data }) => {
+                Ok(Step::Done { account, data, .. }) => {
                     let success = Element::new(ns::SASL, "success");
                     self.transport.send(&success.with_text(STANDARD.encode(data))).await?;
                     return Ok(Ok(account));
                 }
                 Ok(Step::Challenge { data, next }) => {
                     exchange = next;
-                    input = match self.challenge(&data).await? {
+                    input = match self.challenge(ns::SASL, &data).await? {
                         Ok(input) => input,
                         Err(error) => return Ok(Err(error)),
                     };
@@ -122,18 +158,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Secured<S> {
         }
     }
 
-    /// Sends a challenge and waits for the response, or the client's `<abort/>`.
-    async fn challenge(&mut self, data: &[u8]) -> Result<Result<Vec<u8>, SaslError>, Closed> {
-        let challenge = Element::new(ns::SASL, "challenge").with_text(STANDARD.encode(data));
+    /// Sends a challenge in the form of that profile and waits for the response, or the client's
+    /// `<abort/>`.
+    pub(super) async fn challenge(
+        &mut self,
+        profile: &'static str,
+        data: &[u8],
+    ) -> Result<Result<Vec<u8>, SaslError>, Closed> {
+        let challenge = Element::new(profile, "challenge").with_text(STANDARD.encode(data));
         self.transport.send(&challenge).await?;
         let element = self.transport.element().await?;
-        if element.is(ns::SASL, "abort") {
+        if element.is(profile, "abort") {
             return Ok(Err(SaslError::Aborted));
         }
-        if !element.is(ns::SASL, "response") {
+        if !element.is(profile, "response") {
             return Err(StreamError::not_authorized("the login is not finished").into());
         }
-        Ok(decode(&element.text()))
+        Ok(if profile == ns::SASL { decode(&element.text()) } else { sasl2::decode(&element) })
     }
 }
 
@@ -162,10 +203,11 @@ fn initial_response(auth: &Element) -> Result<Option<Vec<u8>>, SaslError> {
 }
 
 /// RFC 6120 §6.3.5: base64 without white space or anything else around it.
-fn decode(text: &str) -> Result<Vec<u8>, SaslError> {
+pub(super) fn decode(text: &str) -> Result<Vec<u8>, SaslError> {
     STANDARD.decode(text).map_err(|_| SaslError::IncorrectEncoding)
 }
 
-fn failure(error: SaslError) -> Element {
-    Element::new(ns::SASL, "failure").with_child(Element::new(ns::SASL, error.as_str()))
+/// The end of an attempt, in the form of that profile. The condition is the same in both.
+pub(super) fn failure(profile: &'static str, error: SaslError) -> Element {
+    Element::new(profile, "failure").with_child(Element::new(ns::SASL, error.as_str()))
 }
