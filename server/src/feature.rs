@@ -11,10 +11,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
+use crate::auth::Login;
 use crate::jid::{BareJid, Domain, Jid};
 use crate::router::{AccountGuard, Envelope, Session};
 use crate::server::Server;
-use crate::stanza::{Condition, Iq, IqKind, Message, Presence, Stanza, StanzaError};
+use crate::stanza::{Condition, Iq, IqKind, Message, MessageKind, Presence, Stanza, StanzaError};
 use crate::store::{StoreError, TreeInfo};
 use crate::stream::{StreamFeature, StreamPhase};
 use crate::xml::Element;
@@ -86,19 +89,49 @@ pub enum Side {
     Recipient,
 }
 
-/// The phases of a message, in order. There are no priorities inside a phase.
+/// The phases of a message that features take part in step by step, in order. There are no
+/// priorities inside a phase. Between the two the router stores it ([`Registry::archive`]),
+/// delivers it, copies it ([`Registry::copy`]) and queues it ([`Registry::offline`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Phase {
-    /// May rewrite: stanza ids, delays, removal of what is forged.
+    /// May rewrite: delays, removal of what is forged.
     Stamp,
-    /// Kept durably before anybody sees it.
-    Archive,
-    /// Copies for other devices.
-    Copy,
-    /// Nobody took it.
-    Offline,
-    /// After it was delivered or kept.
+    /// After it was delivered or kept, when no client of the account was awake to take it.
     Notify,
+}
+
+/// What becomes of a message that no session takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offline {
+    /// It waits for the account's next session.
+    Queue,
+    /// It is not missed, or the archive has it.
+    Drop,
+    /// Its sender is told.
+    Bounce,
+}
+
+/// Copies of messages for other devices (XEP-0280).
+#[derive(Clone, Copy, Debug)]
+pub struct CopyRule {
+    /// Whether a message is copied for an account that sent or received it.
+    pub is_eligible: fn(&Message, Side) -> bool,
+    /// Whether a session wants copies.
+    pub is_wanted: fn(&Session) -> bool,
+    /// The copy of a serialized message of that type for one session: what its account sent or
+    /// received.
+    pub wrap: fn(Side, MessageKind, &Session, &[u8]) -> Bytes,
+}
+
+/// A part of a session's state that outlives a crash of the server, if its stream does (XEP-0198).
+#[derive(Clone, Copy, Debug)]
+pub struct SessionPart {
+    /// Under which name it is stored; for ever.
+    pub name: &'static str,
+    /// What there is to store; nothing while it is as in a new session.
+    pub save: fn(&Session) -> Option<String>,
+    /// Puts it back.
+    pub restore: fn(&Session, &str),
 }
 
 /// What a step says of a message.
@@ -234,8 +267,36 @@ pub type SessionStep = Boxed<Arc<Session>, Effects>;
 /// Something done about what a client is known to have received.
 pub type DeliveredStep = Boxed<Vec<u64>, Effects>;
 
+/// A part of a session that a client asks for as it binds (XEP-0386).
+pub type BindStep = Boxed<Element, Option<Element>>;
+/// What the answer to such a request tells of the account.
+pub type BoundStep = Boxed<(), Option<Element>>;
+
 /// Something done over and over.
 pub type TimedStep = Boxed<(), ()>;
+
+/// Whether the archive of an account (the first address) keeps a message with the second.
+pub type ArchiveRule = Box<
+    dyn for<'a> Fn(&'a Ctx, &'a BareJid, &'a BareJid, &'a Message) -> StepFuture<'a, bool>
+        + Send
+        + Sync,
+>;
+/// What becomes of a message that nobody takes; with its number if it is stored already. The flag
+/// says whether the account's archive has it or will have it.
+pub type OfflineRule = Box<
+    dyn for<'a> Fn(
+            &'a Ctx,
+            &'a Message,
+            Option<u64>,
+            bool,
+        ) -> StepFuture<'a, Result<Offline, StanzaError>>
+        + Send
+        + Sync,
+>;
+/// Something done about messages that are in an account's queue and were delivered another way.
+pub type UnqueueStep = Boxed<(BareJid, u64), ()>;
+/// Something done about a message that the archive holds under that number.
+pub type ArchivedStep = (fn(&Message) -> bool, Boxed<(Message, u64), ()>);
 
 /// An identity for disco, XEP-0030 §3.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -251,6 +312,9 @@ pub struct Identity {
 /// A form that extends disco#info of a host, XEP-0128.
 pub type InfoForm = fn(&Server, &Domain) -> Option<Element>;
 
+/// Something that a login may carry along (XEP-0388 §"SASL mechanism negotiation"), if it can here.
+pub type InlineFeature = for<'a> fn(&Server, &Login<'a>) -> Option<Element>;
+
 /// Handlers of one kind of request, by the payload's namespace and then its name.
 type IqTable = HashMap<&'static str, Vec<(&'static str, IqHandler)>>;
 
@@ -262,6 +326,9 @@ pub struct Registry {
     identities: Vec<(Scope, Identity)>,
     forms: Vec<InfoForm>,
     stream_features: Vec<(StreamPhase, StreamFeature)>,
+    inline: Vec<InlineFeature>,
+    bind2: Vec<(&'static str, BindStep)>,
+    bound: Vec<BoundStep>,
     iq: HashMap<(IqKind, Scope), IqTable>,
     guards: Vec<(Side, GuardStep)>,
     message: Vec<(Side, Phase, MessageStep)>,
@@ -269,6 +336,12 @@ pub struct Registry {
     session_available: Vec<SessionStep>,
     session_ended: Vec<SessionStep>,
     delivered: Vec<DeliveredStep>,
+    archive: Option<ArchiveRule>,
+    archived: Vec<ArchivedStep>,
+    copy: Option<CopyRule>,
+    offline: Option<OfflineRule>,
+    unqueue: Option<UnqueueStep>,
+    session_parts: Vec<SessionPart>,
     account_removed: Vec<AccountStep>,
     timed: Vec<(Duration, TimedStep)>,
     trees: Vec<TreeInfo>,
@@ -299,6 +372,32 @@ impl Registry {
     /// Offers something in the stream features.
     pub fn stream_feature(&mut self, phase: StreamPhase, feature: StreamFeature) {
         self.stream_features.push((phase, feature));
+    }
+
+    /// Offers something that a login may carry along, inside `<inline/>` of XEP-0388.
+    pub fn inline(&mut self, feature: InlineFeature) {
+        self.inline.push(feature);
+    }
+
+    /// Takes part in binding a resource with XEP-0386: announces `var`, and runs for the child of
+    /// `<bind/>` whose namespace that is, with the fresh session in the context. What it returns
+    /// stands in `<bound/>`. The session is reachable, and nothing was written to it yet. The
+    /// account is not locked.
+    pub fn bind2<F>(&mut self, var: &'static str, f: F)
+    where
+        F: for<'a> Step<'a, Element, Option<Element>>,
+    {
+        assert!(self.bind2.iter().all(|(other, _)| *other != var), "two features bind {var}");
+        self.bind2.push((var, Box::new(move |cx, request| Box::pin(f.call(cx, request)))));
+    }
+
+    /// Tells something of the account in every `<bound/>` of XEP-0386, after all that
+    /// [`bind2`](Self::bind2) declared.
+    pub fn bound<F>(&mut self, f: F)
+    where
+        F: for<'a> Step<'a, (), Option<Element>>,
+    {
+        self.bound.push(Box::new(move |cx, ()| Box::pin(f.call(cx, ()))));
     }
 
     /// Answers IQ requests whose payload has that namespace and name.
@@ -382,6 +481,44 @@ impl Registry {
         self.delivered.push(Box::new(move |cx, numbers| Box::pin(f.call(cx, numbers))));
     }
 
+    /// Decides what archives keep.
+    pub fn archive(&mut self, rule: ArchiveRule) {
+        assert!(self.archive.replace(rule).is_none(), "two features decide what is archived");
+    }
+
+    /// Runs after a message was stored for which `is_meant` holds.
+    pub fn archived<F>(&mut self, is_meant: fn(&Message) -> bool, f: F)
+    where
+        F: for<'a> Step<'a, (Message, u64), ()>,
+    {
+        self.archived.push((is_meant, Box::new(move |cx, stored| Box::pin(f.call(cx, stored)))));
+    }
+
+    /// Copies messages for other devices.
+    pub fn copy(&mut self, rule: CopyRule) {
+        assert!(self.copy.replace(rule).is_none(), "two features copy messages");
+    }
+
+    /// Decides what becomes of messages that nobody takes.
+    pub fn offline(&mut self, rule: OfflineRule) {
+        assert!(self.offline.replace(rule).is_none(), "two features decide about messages");
+    }
+
+    /// Takes a message out of an account's queue that was delivered after all.
+    pub fn unqueue<F>(&mut self, f: F)
+    where
+        F: for<'a> Step<'a, (BareJid, u64), ()>,
+    {
+        let step: UnqueueStep = Box::new(move |cx, queued| Box::pin(f.call(cx, queued)));
+        assert!(self.unqueue.replace(step).is_none(), "two features keep queues");
+    }
+
+    /// Keeps a part of a session's state beyond a crash. Whoever changes that state calls
+    /// [`Journal::touch_state`](crate::router::Journal::touch_state).
+    pub fn session_part(&mut self, part: SessionPart) {
+        self.session_parts.push(part);
+    }
+
     /// Runs before an account's records are deleted.
     pub fn account_removed<F>(&mut self, f: F)
     where
@@ -460,9 +597,33 @@ impl Features {
         &self.forms
     }
 
-    /// What the stream features offer in that phase.
-    pub fn stream_features(&self, phase: StreamPhase) -> impl Iterator<Item = StreamFeature> {
-        self.stream_features.iter().filter(move |(of, _)| *of == phase).map(|(_, feature)| *feature)
+    /// What the stream features offer in those phases.
+    pub fn stream_features(
+        &self,
+        phases: &'static [StreamPhase],
+    ) -> impl Iterator<Item = StreamFeature> {
+        let offered = self.stream_features.iter().filter(|(phase, _)| phases.contains(phase));
+        offered.map(|(_, feature)| *feature)
+    }
+
+    /// What a login may carry along.
+    pub fn inline_features(&self) -> &[InlineFeature] {
+        &self.inline
+    }
+
+    /// What can be asked for as a resource is bound with XEP-0386.
+    pub fn bind2_vars(&self) -> impl Iterator<Item = &'static str> {
+        self.bind2.iter().map(|(var, _)| *var)
+    }
+
+    /// What is done for a request of that namespace.
+    pub fn bind2_step(&self, ns: &str) -> Option<&BindStep> {
+        self.bind2.iter().find(|(var, _)| *var == ns).map(|(_, step)| step)
+    }
+
+    /// What every binding with XEP-0386 tells.
+    pub fn bound_steps(&self) -> &[BoundStep] {
+        &self.bound
     }
 
     /// Who answers that request.
@@ -500,6 +661,39 @@ impl Features {
     /// What runs when a client has shown what it received.
     pub fn delivered_steps(&self) -> &[DeliveredStep] {
         &self.delivered
+    }
+
+    /// What archives keep.
+    pub fn archive_rule(&self) -> Option<&ArchiveRule> {
+        self.archive.as_ref()
+    }
+
+    /// What runs after that message was stored.
+    pub fn archived_steps<'a>(
+        &'a self,
+        message: &'a Message,
+    ) -> impl Iterator<Item = &'a Boxed<(Message, u64), ()>> {
+        self.archived.iter().filter(|(is_meant, _)| is_meant(message)).map(|(_, step)| step)
+    }
+
+    /// How messages are copied.
+    pub fn copy_rule(&self) -> Option<CopyRule> {
+        self.copy
+    }
+
+    /// What becomes of messages that nobody takes.
+    pub fn offline_rule(&self) -> Option<&OfflineRule> {
+        self.offline.as_ref()
+    }
+
+    /// How a message leaves the queue that was delivered after all.
+    pub fn unqueue_step(&self) -> Option<&UnqueueStep> {
+        self.unqueue.as_ref()
+    }
+
+    /// Which parts of a session outlive a crash.
+    pub fn session_parts(&self) -> &[SessionPart] {
+        &self.session_parts
     }
 
     /// What runs when an account goes.

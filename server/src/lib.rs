@@ -11,12 +11,14 @@
 //! | [`c2s`] | one task per connection |
 //! | [`router`] | decides where a stanza goes, and delivers |
 //! | [`features`] | one file per specification, declared with [`feature`] |
+//! | [`archive`] | messages, one directory for each period |
 //! | [`store`] | what is kept, durably |
 //!
-//! Beside the path: [`auth`] (accounts, SASL mechanisms), [`config`], [`admin`] (the operator's
+//! Beside the path: [`auth`] (accounts, SASL mechanisms), [`config`], [`retention`], [`admin`] (the operator's
 //! socket), [`cli`], [`lifecycle`] (start, reload, stop).
 
 pub mod admin;
+pub mod archive;
 pub mod auth;
 pub mod c2s;
 pub mod cli;
@@ -29,6 +31,7 @@ pub mod lifecycle;
 pub mod net;
 pub mod nix;
 pub mod ns;
+pub mod retention;
 pub mod router;
 pub mod server;
 pub mod stanza;

@@ -10,22 +10,26 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::admin;
+use crate::archive::{self, Archive};
 use crate::auth::password::{CredentialError, Pepper};
 use crate::auth::{AccountError, Accounts, Throttle};
 use crate::c2s::{self, Mode};
 use crate::clock::Clock;
 use crate::config::{Config, TlsVersion};
-use crate::feature::Ctx;
-use crate::features;
+use crate::feature::{Ctx, Features};
+use crate::features::{self, stream_management};
 use crate::net::tls::{CertificateError, CertificateFiles, Certificates, MinimumVersion};
 use crate::net::{Listener, Slots};
-use crate::server::Server;
-use crate::store::{Catalog, Disk, Options, Store, StoreError};
+use crate::retention::Retentions;
+use crate::server::{Parts, Server};
+use crate::store::{Catalog, Disk, OnFatal, Options, Store, StoreError};
 use crate::stream::StreamError;
 use crate::task::{Task, Tasks};
 
-/// How long clients may take to say goodbye when the server stops.
-const DRAIN: Duration = Duration::from_secs(10);
+/// How long what is under way may take when the server stops. Every wait for a client is much shorter; what
+/// takes time is giving unread messages back to their accounts, and whatever is not back by then is lost. Less
+/// than the 90 s after which systemd kills.
+const DRAIN: Duration = Duration::from_secs(60);
 
 /// Why a server does not start. Each sentence ends with the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -83,30 +87,52 @@ pub async fn assemble(
     certificates: Certificates,
     clock: Clock,
 ) -> Result<(Arc<Server>, watch::Receiver<Option<StoreError>>), StartError> {
-    assemble_on(Disk::default(), config, certificates, clock).await
+    assemble_on(Disk::default(), features::all(), config, certificates, clock).await
 }
 
 async fn assemble_on(
     disk: Disk,
+    features: Features,
     config: Config,
     certificates: Certificates,
     clock: Clock,
 ) -> Result<(Arc<Server>, watch::Receiver<Option<StoreError>>), StartError> {
-    let features = features::all();
     let (fatal, watch_fatal) = watch::channel(None);
+    let on_fatal: OnFatal = Arc::new(move |error| {
+        fatal.send_replace(Some(error.clone()));
+    });
     create_private(&config.data_dir)?;
     let mut options = Options::new(config.data_dir.join("core"));
     options.cache_bytes = config.store.cache.as_u64();
     options.reserve_bytes = config.store.reserve.as_u64();
-    options.disk = disk;
-    options.on_fatal = Arc::new(move |error| {
-        fatal.send_replace(Some(error.clone()));
-    });
+    options.disk = disk.clone();
+    options.on_fatal = Arc::clone(&on_fatal);
     let store = Store::open(options, Catalog::new(features.trees().to_vec())?).await?;
+    let archive = Archive::open(archive_options(&config, disk, on_fatal, &clock)).await?;
+    let retentions = Retentions::load(&store).await?;
     let accounts = open_accounts(&config, &store, &clock).await?;
     let config = Arc::new(config);
-    let server = Server::new(config, certificates, store, accounts, features, clock);
-    Ok((Arc::new(server), watch_fatal))
+    let parts =
+        Parts { config, certificates, store, archive, retentions, accounts, features, clock };
+    Ok((Arc::new(Server::new(parts)), watch_fatal))
+}
+
+fn archive_options(
+    config: &Config,
+    disk: Disk,
+    on_fatal: OnFatal,
+    clock: &Clock,
+) -> archive::Options {
+    archive::Options {
+        dir: config.data_dir.join("archive"),
+        cache_bytes: config.archive.cache.as_u64(),
+        old_cache_bytes: config.archive.old_cache.as_u64(),
+        reserve_bytes: config.store.reserve.as_u64(),
+        disk,
+        on_fatal,
+        clock: clock.clone(),
+        transient: false,
+    }
 }
 
 /// Starts a server.
@@ -114,18 +140,24 @@ async fn assemble_on(
 /// # Errors
 /// [`StartError`]; nothing listens then.
 pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
-    start_on(Disk::default(), config, clock).await
+    start_on(Disk::default(), features::all(), config, clock).await
 }
 
 /// Starts a server that asks this disk how much space is left: for tests, whose disk is full when
-/// they say so.
+/// they say so, or whose server can do more.
 ///
 /// # Errors
 /// [`StartError`]; nothing listens then.
-pub async fn start_on(disk: Disk, config: Config, clock: Clock) -> Result<Running, StartError> {
+pub async fn start_on(
+    disk: Disk,
+    features: Features,
+    config: Config,
+    clock: Clock,
+) -> Result<Running, StartError> {
     let certificates = load_certificates(&config)?;
-    let (server, fatal) = assemble_on(disk, config, certificates, clock).await?;
+    let (server, fatal) = assemble_on(disk, features, config, certificates, clock).await?;
     admin::resume_removals(&server).await?;
+    stream_management::load(&server).await?;
     let config = server.config();
     let slots = Slots::new(config.limits.connections, config.limits.connections_per_address);
     let starttls = bind(&config.listen.c2s, &slots)?;
@@ -143,7 +175,13 @@ pub async fn start_on(disk: Disk, config: Config, clock: Clock) -> Result<Runnin
     for step in 0..server.features.timed_steps().len() {
         tokio::spawn(repeat(Arc::clone(&server), step, task.clone()));
     }
+    tokio::spawn(write_streams_down(Arc::clone(&server), task));
     Ok(Running { server, c2s, c2s_tls, tasks, fatal })
+}
+
+/// Writes streams down until the server stops.
+async fn write_streams_down(server: Arc<Server>, mut task: Task) {
+    stream_management::write_down(server, task.stopped()).await;
 }
 
 /// Runs one of the features' timed steps until the server stops, and then once more.
@@ -176,7 +214,7 @@ impl Running {
         }
     }
 
-    /// Closes all streams, waits for what is under way, and closes the store.
+    /// Closes all streams, waits for what is under way, and closes archive and store.
     pub async fn stop(mut self) {
         self.tasks.stop();
         self.server.sessions.for_each(|session| {
@@ -185,7 +223,11 @@ impl Running {
         if timeout(DRAIN, self.tasks.ended()).await.is_err() {
             tracing::warn!("some connections did not end in time");
         }
-        self.server.store.clone().close().await;
+        // What sessions leave behind for their return.
+        if let Err(error) = stream_management::flush(&self.server).await {
+            tracing::error!(%error, "streams that were open cannot be resumed");
+        }
+        self.server.close().await;
     }
 }
 

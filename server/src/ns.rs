@@ -74,6 +74,8 @@ namespaces! {
     CONFERENCE = "jabber:x:conference";
     /// XEP-0004: data forms.
     DATA_FORMS = "jabber:x:data";
+    /// XEP-0027: OpenPGP of old clients.
+    PGP_LEGACY = "jabber:x:encrypted";
     /// XEP-0066: out of band data.
     OOB = "jabber:x:oob";
     /// XEP-0048: bookmarks of old clients.
@@ -108,6 +110,8 @@ namespaces! {
     BOOKMARKS = "urn:xmpp:bookmarks:1";
     /// XEP-0280: message carbons.
     CARBONS = "urn:xmpp:carbons:2";
+    /// XEP-0280 §6.2: its rules for what is copied.
+    CARBONS_RULES = "urn:xmpp:carbons:rules:0";
     /// XEP-0333: displayed markers.
     CHAT_MARKERS = "urn:xmpp:chat-markers:0";
     /// XEP-0352: client state indication.
@@ -142,6 +146,10 @@ namespaces! {
     JINGLE_MESSAGE = "urn:xmpp:jingle-message:0";
     /// XEP-0313: message archive.
     MAM = "urn:xmpp:mam:2";
+    /// XEP-0313: more ways to ask.
+    MAM_EXTENDED = "urn:xmpp:mam:2#extended";
+    /// XEP-0313: the field `include-groupchat` is understood.
+    MAM_GROUPCHAT_FIELD = "urn:xmpp:mam:2#groupchat-field";
     /// XEP-0490: displayed synchronisation.
     DISPLAYED = "urn:xmpp:mds:displayed:0";
     /// XEP-0308: last message correction.
@@ -150,10 +158,14 @@ namespaces! {
     MODERATION = "urn:xmpp:message-moderate:1";
     /// XEP-0424: message retraction.
     RETRACTION = "urn:xmpp:message-retract:1";
+    /// XEP-0424: what is retracted leaves a tombstone in the archive.
+    TOMBSTONE = "urn:xmpp:message-retract:1#tombstone";
     /// XEP-0421: occupant ids.
     OCCUPANT_ID = "urn:xmpp:occupant-id:0";
     /// XEP-0384: OMEMO.
     OMEMO = "urn:xmpp:omemo:2";
+    /// XEP-0373: OpenPGP.
+    OPENPGP = "urn:xmpp:openpgp:0";
     /// XEP-0379: pre-authenticated subscriptions.
     PRE_AUTH = "urn:xmpp:pars:0";
     /// XEP-0199: ping.
@@ -174,6 +186,10 @@ namespaces! {
     SASL_CHANNEL_BINDING = "urn:xmpp:sasl-cb:0";
     /// XEP-0388: extensible SASL profile.
     SASL2 = "urn:xmpp:sasl:2";
+    /// XEP-0480: upgrade tasks.
+    SASL_UPGRADE = "urn:xmpp:sasl:upgrade:0";
+    /// XEP-0480: those of SCRAM.
+    SCRAM_UPGRADE = "urn:xmpp:scram-upgrade:0";
     /// XEP-0359: unique and stable stanza ids.
     STANZA_ID = "urn:xmpp:sid:0";
     /// XEP-0198: stream management.

@@ -6,14 +6,17 @@ use std::sync::{Arc, PoisonError, RwLock};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use tokio::runtime::Handle;
 
+use crate::archive::Archive;
 use crate::auth::{Accounts, Hashing};
-use crate::clock::{Clock, Ids, Timestamp};
+use crate::clock::{Clock, Timestamp};
 use crate::config::{Config, PasswordHash};
 use crate::feature::Features;
 use crate::jid::{Domain, Resource};
 use crate::net::tls::Certificates;
-use crate::router::{AccountLocks, Sessions};
+use crate::retention::Retentions;
+use crate::router::{AccountLocks, Journal, Lanes, Sessions, Streams};
 use crate::stanza::{Condition, StanzaError};
 use crate::store::Store;
 use crate::xml::{Limits, Total};
@@ -23,8 +26,12 @@ use crate::xml::{Limits, Total};
 pub struct Server {
     /// Who may log in.
     pub accounts: Accounts,
-    /// What is kept.
+    /// What is kept, but for messages.
     pub store: Store,
+    /// Messages that are kept.
+    pub archive: Archive,
+    /// How long messages of single accounts are kept.
+    pub retentions: Retentions,
     /// Who is online.
     pub sessions: Sessions,
     /// One change at a time per account.
@@ -35,10 +42,37 @@ pub struct Server {
     pub clock: Clock,
     /// When this server was put together.
     pub started: Timestamp,
-    /// Ids of stanzas, in the order in which the server took them.
-    pub ids: Ids,
+    /// What has to wait for an account.
+    pub lanes: Lanes,
+    /// Streams that can be resumed.
+    pub streams: Streams,
+    /// Which of them have changed.
+    pub journal: Journal,
+    /// Where tasks run: the threads of the store are none of the runtime's own.
+    pub runtime: Handle,
     live: RwLock<Live>,
     random: SystemRandom,
+}
+
+/// What a server is put together from.
+#[derive(Debug)]
+pub struct Parts {
+    /// The configuration to begin with.
+    pub config: Arc<Config>,
+    /// The certificates to begin with.
+    pub certificates: Certificates,
+    /// As in [`Server`].
+    pub store: Store,
+    /// As in [`Server`].
+    pub archive: Archive,
+    /// As in [`Server`].
+    pub retentions: Retentions,
+    /// As in [`Server`].
+    pub accounts: Accounts,
+    /// As in [`Server`].
+    pub features: Features,
+    /// As in [`Server`].
+    pub clock: Clock,
 }
 
 /// What a reload replaces.
@@ -49,27 +83,34 @@ struct Live {
 }
 
 impl Server {
-    /// Puts the parts together. Nothing listens yet.
-    pub fn new(
-        config: Arc<Config>,
-        certificates: Certificates,
-        store: Store,
-        accounts: Accounts,
-        features: Features,
-        clock: Clock,
-    ) -> Self {
+    /// Puts the parts together, inside a runtime. Nothing listens yet.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { config, certificates, store, archive, retentions, accounts, features, clock } =
+            parts;
         Server {
             accounts,
             store,
+            archive,
+            retentions,
             sessions: Sessions::default(),
             locks: AccountLocks::default(),
             features,
             started: clock.now(),
             clock,
-            ids: Ids::default(),
+            lanes: Lanes::default(),
+            streams: Streams::default(),
+            journal: Journal::default(),
+            runtime: Handle::current(),
             live: RwLock::new(Live { config, certificates: Arc::new(certificates) }),
             random: SystemRandom::new(),
         }
+    }
+
+    /// Writes what is queued and closes what is kept. The archive goes first: what is done when a message is
+    /// kept writes to the store.
+    pub async fn close(&self) {
+        self.archive.clone().close().await;
+        self.store.clone().close().await;
     }
 
     /// The configuration at this moment.

@@ -1,16 +1,15 @@
 //! XEP-0359: Unique and Stable Stanza IDs.
 //!
-//! Every message gets the id of the recipient's account before it is kept or seen, and has that
-//! one id everywhere: in the archive, in the offline queue, on the wire. It is the number of
-//! [`Ids`](crate::clock::Ids) in hexadecimal digits of fixed width, so that the order of ids is
-//! the order in which the server took the messages. It tells when that was, which the message's
-//! receiver knows anyway, and nothing else.
+//! A message that is archived has one id everywhere: in the archives of both parties, in queues, on
+//! the wire. It is the archive's number in hexadecimal digits of fixed width, so that the order of
+//! ids is the order of the archive. It tells when the server took the message, which its receiver
+//! knows anyway, and nothing else. The router puts it in when the message is stored; this removes
+//! what is forged. A message that no archive keeps has no id: a client would look for it there.
 
 use crate::feature::{Ctx, Flow, Phase, Registry, Scope, Side, Spec, Status};
-use crate::jid::{BareJid, Jid};
+use crate::jid::Jid;
 use crate::ns;
 use crate::stanza::{Message, StanzaError};
-use crate::xml::Element;
 
 /// Declares what belongs to the specification.
 pub fn register(on: &mut Registry) {
@@ -23,36 +22,11 @@ pub fn register(on: &mut Registry) {
     });
     on.disco(&[Scope::Own, Scope::Account], ns::STANZA_ID);
     on.message(Side::Sender, Phase::Stamp, strip_forged);
-    on.message(Side::Recipient, Phase::Stamp, stamp_new);
-}
-
-/// The number that the account has given a message.
-pub fn number(message: &Message, account: &BareJid) -> Option<u64> {
-    let mut ids = message.element().children().filter(|child| child.is(ns::STANZA_ID, "stanza-id"));
-    let id = ids.find(|id| id.attr("by") == Some(account.as_str()))?;
-    u64::from_str_radix(id.attr("id")?, 16).ok()
-}
-
-/// Gives a message a number of the account, in place of any other.
-pub fn stamp(message: &mut Message, account: &BareJid, number: u64) {
-    strip(message, |by| by.bare() == *account);
-    let id = Element::new(ns::STANZA_ID, "stanza-id")
-        .with_attr("by", account.as_str())
-        .with_attr("id", format!("{number:016x}"));
-    message.element_mut().push_child(id);
 }
 
 /// A client gives no ids in the name of an account here, or of the server.
 async fn strip_forged(cx: &Ctx, mut message: Message) -> Result<Flow, StanzaError> {
     strip(&mut message, |by| cx.server.serves(by.domain()));
-    Ok(Flow::Next(message))
-}
-
-async fn stamp_new(cx: &Ctx, mut message: Message) -> Result<Flow, StanzaError> {
-    if let Some(account) = message.to.as_ref().map(Jid::bare) {
-        let number = cx.server.ids.next(cx.server.clock.now());
-        stamp(&mut message, &account, number);
-    }
     Ok(Flow::Next(message))
 }
 
@@ -71,6 +45,8 @@ fn strip(message: &mut Message, is_ours: impl Fn(&Jid) -> bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jid::BareJid;
+    use crate::xml::Element;
 
     fn message(bys: &[Option<&str>]) -> Message {
         let id = |by: &Option<&str>| {
@@ -88,31 +64,19 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_ids_is_the_order_of_their_text() {
-        let text = |number| {
-            let mut message = message(&[]);
-            stamp(&mut message, &account(), number);
-            let id = message.element().child(ns::STANZA_ID, "stanza-id").unwrap();
-            id.attr("id").unwrap().to_owned()
-        };
-        assert!(text(9) < text(10) && text(0xff) < text(0x100) && text(1) < text(u64::MAX));
-    }
-
-    #[test]
     fn s3_every_id_in_our_name_is_replaced_however_it_is_written() {
         let forged =
             [Some("juliet@localhost"), Some("JULIET@LocalHost"), Some("juliet@localhost/x")];
         let mut message = message(&forged);
-        stamp(&mut message, &account(), 7);
-        assert_eq!(message.element().children().count(), 1);
-        assert_eq!(number(&message, &account()), Some(7));
+        strip(&mut message, |by| by.bare() == account());
+        assert_eq!(message.element().children().count(), 0);
     }
 
     #[test]
     fn s3_an_id_of_somebody_else_stays_and_one_of_nobody_goes() {
         let mut message = message(&[Some("room@muc.example"), None, Some("@"), Some("")]);
-        stamp(&mut message, &account(), 7);
+        strip(&mut message, |by| by.bare() == account());
         let bys: Vec<_> = message.element().children().map(|id| id.attr("by")).collect();
-        assert_eq!(bys, [Some("room@muc.example"), Some("juliet@localhost")]);
+        assert_eq!(bys, [Some("room@muc.example")]);
     }
 }

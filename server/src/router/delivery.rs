@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use super::inbox::{Copies, Parcel};
 use super::registry::Session;
-use super::route::{guard, pass};
-use crate::feature::{Ctx, Phase, Side, Verdict};
-use crate::jid::Jid;
+use super::route::guard;
+use super::underway::UNSHOWN;
+use crate::archive::Entry;
+use crate::feature::{Ctx, Offline, Side, Verdict};
+use crate::jid::{BareJid, Jid};
 use crate::stanza::{Condition, Iq, Message, MessageKind, Stanza, StanzaError};
 
 /// What the table of RFC 6121 §8.5.4 says of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Otherwise {
+pub(super) enum Otherwise {
     /// Keep it for later, or else bounce it.
     Offline,
     /// Answer with an error.
@@ -21,55 +23,25 @@ enum Otherwise {
     Ignore,
 }
 
-/// Takes a message through the steps of the recipient's account.
-///
-/// # Errors
-/// What the sender is told: the message went nowhere.
-pub async fn deliver_to_account(cx: &Ctx, message: Message) -> Result<(), StanzaError> {
-    let Some(message) = accept(cx, message).await? else { return Ok(()) };
-    let Some(to) = message.to.clone() else { return Ok(()) };
-    if to.local().is_none() {
-        // RFC 6121 §8.4: nobody reads what is said to the server itself.
-        return bounce(message.kind);
-    }
-    if !exists(cx, &to).await? {
-        return no_such_user(&to, message.kind);
-    }
-    let Some(message) = pass(cx, Side::Recipient, Phase::Stamp, message).await? else {
-        return Ok(());
-    };
-    let Some(message) = pass(cx, Side::Recipient, Phase::Archive, message).await? else {
-        return Ok(());
-    };
-    let (sessions, otherwise) = choose(cx, &to, message.kind);
-    if otherwise == Otherwise::Offline && sessions.iter().any(|session| session.is_arriving()) {
-        return keep(cx, message).await;
-    }
-    let parcel = Parcel::new(message.element(), cx.server.clock.now());
-    if send(&sessions, &parcel) {
-        return after(cx, message).await;
-    }
-    match otherwise {
-        Otherwise::Ignore => Ok(()),
-        Otherwise::Bounce => bounce(message.kind),
-        Otherwise::Offline => keep(cx, message).await,
-    }
-}
-
-/// Finds a new way for a message that one session took and never wrote. It has passed guards,
-/// stamps and archive already, and whatever it was addressed to, it is for the account now.
-pub(super) async fn deliver_again(cx: &Ctx, message: Message) -> Result<(), StanzaError> {
-    let Some(to) = message.to.clone() else { return Ok(()) };
-    let account = Jid::from(to.bare());
-    let (sessions, otherwise) = choose(cx, &account, message.kind);
-    let parcel = Parcel::new(message.element(), cx.server.clock.now());
-    if send(&sessions, &parcel) {
+/// Finds a new way for a message that one session took and never wrote. It has passed guards and
+/// archive already, and whatever it was addressed to, it is for the account now.
+pub(super) async fn deliver_again(
+    cx: &Ctx,
+    message: &Message,
+    parcel: Parcel,
+) -> Result<(), StanzaError> {
+    let Some(to) = message.to.as_ref() else { return Ok(()) };
+    let account = to.bare();
+    let (sessions, otherwise) = choose(cx, &Jid::from(account.clone()), message.kind);
+    let parcel = Parcel { copies: None, ..parcel };
+    let must_wait = sessions.iter().any(|session| session.is_arriving() || session.is_behind());
+    if !must_wait && send(&sessions, &parcel) {
         return Ok(());
     }
     match otherwise {
         Otherwise::Ignore => Ok(()),
         Otherwise::Bounce => bounce(message.kind),
-        Otherwise::Offline => keep(cx, message).await,
+        Otherwise::Offline => keep(cx, message, parcel, None).await.map(drop),
     }
 }
 
@@ -91,6 +63,11 @@ pub(super) async fn deliver_iq(cx: &Ctx, iq: Iq) -> Result<(), StanzaError> {
     session.deliver(parcel).map_err(|_| Condition::ServiceUnavailable.into())
 }
 
+/// Whether an account is on a domain of this server.
+pub(super) fn is_served(cx: &Ctx, account: &BareJid) -> bool {
+    cx.server.serves(account.domain())
+}
+
 /// Whether there is such an account. Nobody is online in one that does not exist, so mostly the
 /// store need not be asked.
 pub(super) async fn exists(cx: &Ctx, address: &Jid) -> Result<bool, StanzaError> {
@@ -100,24 +77,15 @@ pub(super) async fn exists(cx: &Ctx, address: &Jid) -> Result<bool, StanzaError>
 
 /// RFC 6121 §8.5.1 and the first rows of §8.5.4: the sender is told, so that a mistyped address is
 /// noticed; whoever may write here has an account, and learns little.
-fn no_such_user(to: &Jid, kind: MessageKind) -> Result<(), StanzaError> {
+pub(super) fn no_such_user(to: &Jid, kind: MessageKind) -> Result<(), StanzaError> {
     match kind {
         MessageKind::Headline if to.is_bare() => Ok(()),
         kind => bounce(kind),
     }
 }
 
-async fn accept(cx: &Ctx, message: Message) -> Result<Option<Message>, StanzaError> {
-    let stanza = Stanza::Message(message);
-    match (guard(cx, Side::Recipient, &stanza).await, stanza) {
-        (Verdict::Pass, Stanza::Message(message)) => Ok(Some(message)),
-        (Verdict::Reject(error), _) => Err(error),
-        _ => Ok(None),
-    }
-}
-
 /// The table of RFC 6121 §8.5.4, for an account that exists.
-fn choose(cx: &Ctx, to: &Jid, kind: MessageKind) -> (Vec<Arc<Session>>, Otherwise) {
+pub(super) fn choose(cx: &Ctx, to: &Jid, kind: MessageKind) -> (Vec<Arc<Session>>, Otherwise) {
     cx.server.sessions.with(to.bare_str(), |sessions| {
         if to.resource().is_some() {
             // §8.5.3.1: the resource matches, whatever its priority and the message's type.
@@ -168,7 +136,7 @@ fn most_available(sessions: &[Arc<Session>]) -> Vec<Arc<Session>> {
 }
 
 /// Whether at least one session took it, and has not lost it again.
-fn send(sessions: &[Arc<Session>], parcel: &Parcel) -> bool {
+pub(super) fn send(sessions: &[Arc<Session>], parcel: &Parcel) -> bool {
     let copies = Copies::new(sessions.len());
     let shared = Some(copies.clone()).filter(|_| sessions.len() > 1);
     let parcel = Parcel { copies: shared, ..parcel.clone() };
@@ -181,30 +149,84 @@ fn send(sessions: &[Arc<Session>], parcel: &Parcel) -> bool {
     !is_lost
 }
 
-/// Passes a message to those who keep it. The account is locked meanwhile: a session that becomes
-/// available holds the same lock, so it either gets the message here or finds it kept.
-async fn keep(cx: &Ctx, message: Message) -> Result<(), StanzaError> {
-    let Some(to) = message.to.clone() else { return Ok(()) };
-    let guard = cx.server.locks.lock(&to.bare()).await;
-    let (mut sessions, _) = choose(cx, &to, message.kind);
+/// Delivers a message to whoever is there now, or else queues it. The account is locked meanwhile:
+/// a session that becomes available holds the same lock, so it either gets the message here or
+/// finds it in the queue. `queued` is its number if it is in the queue already.
+///
+/// Says who took it.
+pub(super) async fn keep(
+    cx: &Ctx,
+    message: &Message,
+    parcel: Parcel,
+    queued: Option<u64>,
+) -> Result<Vec<Arc<Session>>, StanzaError> {
+    let Some(to) = message.to.as_ref() else { return Ok(Vec::new()) };
+    let account = to.bare();
+    let _guard = cx.server.locks.lock(&account).await;
+    let (mut sessions, _) = choose(cx, to, message.kind);
     if sessions.is_empty() {
-        sessions = choose(cx, &Jid::from(to.bare()), message.kind).0;
+        sessions = choose(cx, &Jid::from(account.clone()), message.kind).0;
     }
-    if send(&sessions, &Parcel::new(message.element(), cx.server.clock.now())) {
-        drop(guard);
-        return after(cx, message).await;
+    // Some have it from the queue, or will.
+    let is_archived = parcel.number.is_some();
+    let has_it = |session: &Arc<Session>| {
+        queued.is_some_and(|number| session.was_handed(number))
+            && !(is_archived && session.reads_archive())
+    };
+    let (mut waiting, mut direct) = (Vec::new(), Vec::new());
+    for session in sessions {
+        if session.is_behind() || has_it(&session) {
+            waiting.push(session);
+        } else {
+            direct.push(session);
+        }
     }
-    match pass(cx, Side::Recipient, Phase::Offline, message).await? {
-        None => Ok(()),
-        Some(message) => bounce(message.kind),
+    let is_taken = send(&direct, &parcel);
+    if let Some(number) = queued {
+        if is_taken
+            && waiting.is_empty()
+            && let Some(step) = cx.server.features.unqueue_step()
+        {
+            step(cx, (account, number)).await;
+        }
+        return Ok(direct);
     }
+    if is_taken && waiting.is_empty() {
+        return Ok(direct);
+    }
+    let asked = match cx.server.features.offline_rule() {
+        Some(rule) => rule(cx, message, parcel.number, parcel.number.is_some()).await?,
+        None => Offline::Bounce,
+    };
+    match asked {
+        Offline::Queue => enqueue(cx, &account, &parcel).await?,
+        Offline::Drop => {}
+        Offline::Bounce if is_taken => {}
+        Offline::Bounce => bounce(message.kind)?,
+    }
+    Ok(direct)
 }
 
-async fn after(cx: &Ctx, message: Message) -> Result<(), StanzaError> {
-    pass(cx, Side::Recipient, Phase::Notify, message).await.map(|_| ())
+/// Puts a message into the account's queue; one that no archive has is stored for it.
+async fn enqueue(cx: &Ctx, account: &BareJid, parcel: &Parcel) -> Result<(), StanzaError> {
+    let archive = &cx.server.archive;
+    if let Some(number) = parcel.number
+        && archive.queue(account, number).await?
+    {
+        return Ok(());
+    }
+    let entry = Entry {
+        owners: Vec::new(),
+        text: parcel.xml.clone(),
+        handled: None,
+        queued: Some(account.clone()),
+        retention: UNSHOWN,
+    };
+    archive.store(entry).await?;
+    Ok(())
 }
 
-fn bounce(kind: MessageKind) -> Result<(), StanzaError> {
+pub(super) fn bounce(kind: MessageKind) -> Result<(), StanzaError> {
     match kind {
         // RFC 6120 §8.3.1: an error is never answered.
         MessageKind::Error => Ok(()),

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::inbox::{NotTaken, Parcel, ParcelKind};
 use super::registry::Session;
+use super::weight::weigh;
 use crate::clock::Timestamp;
 use crate::stanza::Presence;
 use crate::xml::{Element, Scope};
@@ -39,10 +40,11 @@ impl Envelope {
         Envelope { to, parcel: Parcel::new(stanza, now), seen: None }
     }
 
-    /// A message that the account keeps under that number until its client is known to have it.
-    pub fn of_kept(to: Arc<Session>, message: &Element, taken: Timestamp, number: u64) -> Self {
+    /// A message that waits in the account's queue under that number until its client is known to
+    /// have it.
+    pub fn of_queued(to: Arc<Session>, message: &Element, taken: Timestamp, number: u64) -> Self {
         let parcel = Parcel::new(message, taken);
-        Envelope::of(to, Parcel { kept: Some(number), ..parcel })
+        Envelope::of(to, Parcel { number: Some(number), is_queued: true, ..parcel })
     }
 
     /// A stanza that is serialized already.
@@ -92,7 +94,7 @@ impl Parcel {
         // Most stanzas are a few hundred bytes: one allocation for most, and no slack kept.
         let mut xml = Vec::with_capacity(512);
         stanza.write_into(&mut xml, Scope::STREAM);
-        Parcel { kind, taken, kept: None, copies: None, xml: Bytes::from(xml) }
+        Parcel::of(kind, weigh(stanza), taken, Bytes::from(xml))
     }
 }
 

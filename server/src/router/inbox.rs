@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
+use super::weight::Weight;
 use crate::clock::Timestamp;
 use crate::stream::StreamError;
 use crate::sync::lock;
@@ -16,6 +17,10 @@ use crate::sync::lock;
 pub enum ParcelKind {
     /// Goes back to the account: nothing said is lost.
     Message,
+    /// A copy of a message that others got or that is in the archive (XEP-0280).
+    Copy,
+    /// A message that is a part of an answer (XEP-0313).
+    Result,
     /// Means nothing once the connection is gone.
     Presence,
     /// A request, answered with an error, or an answer, which is dropped.
@@ -29,15 +34,36 @@ pub enum ParcelKind {
 pub struct Parcel {
     /// What it is.
     pub kind: ParcelKind,
+    /// Whether it can wait while nobody looks.
+    pub weight: Weight,
     /// When the server took it; keeps the order should it have to go back to the account.
     pub taken: Timestamp,
-    /// The number under which the account keeps it until the client has shown that it has it;
+    /// The number of the message that it holds, if the account's archive or queue holds it too.
+    pub number: Option<u64>,
+    /// Whether the message waits in the account's queue until the client has shown that it has it;
     /// such a parcel is never given back.
-    pub kept: Option<u64>,
+    pub is_queued: bool,
     /// Others that got the same message, if there are any.
     pub copies: Option<Copies>,
     /// The stanza as it is written, in a stream whose default namespace is `jabber:client`.
     pub xml: Bytes,
+}
+
+impl Parcel {
+    /// A stanza that is serialized already.
+    pub fn of(kind: ParcelKind, weight: Weight, taken: Timestamp, xml: Bytes) -> Self {
+        Parcel { kind, weight, taken, number: None, is_queued: false, copies: None, xml }
+    }
+
+    /// Whether its account's archive shows it.
+    pub fn is_in_archive(&self) -> bool {
+        self.number.is_some() && !self.is_queued
+    }
+
+    /// Its number in the account's queue.
+    pub fn claim(&self) -> Option<u64> {
+        self.number.filter(|_| self.is_queued)
+    }
 }
 
 /// How many connections of an account still have, or have written, one and the same message. It
@@ -104,7 +130,19 @@ struct Queue {
     closed: bool,
     /// Whether the task waits for the client to make room.
     stalled: bool,
+    /// Whether what the archive has may be left to it instead of closing the connection.
+    may_spill: bool,
+    spill: Option<Spill>,
     waker: Option<Waker>,
+}
+
+/// What is left out of the queue because the archive has it.
+#[derive(Debug, Default)]
+struct Spill {
+    /// Whether something was left out since the task began to read the archive.
+    is_new: bool,
+    /// Whether presence was left out; it is nowhere else, but can be asked for again.
+    lost_presence: bool,
 }
 
 impl Inbox {
@@ -123,7 +161,13 @@ impl Inbox {
         if queue.closed {
             return Err(NotTaken::Closed);
         }
+        if queue.leaves_out(&parcel) {
+            return Ok(());
+        }
         let full = queue.is_full(self.limits, parcel.xml.len());
+        if full && queue.may_spill && queue.spill(&parcel) {
+            return Ok(());
+        }
         if full {
             queue.closed = true;
             queue.close = Some(StreamError::resource_constraint("the client does not read"));
@@ -141,6 +185,37 @@ impl Inbox {
         queue.closed = true;
         queue.close.get_or_insert(error);
         wake(queue);
+    }
+
+    /// From now on a full queue leaves to the archive what the archive has.
+    pub fn may_spill(&self) {
+        lock(&self.queue).may_spill = true;
+    }
+
+    /// Leaves everything to the archive that the archive has, as if the queue were full.
+    pub fn start_spilling(&self) {
+        let spill = Spill { is_new: true, ..Spill::default() };
+        lock(&self.queue).spill.get_or_insert(spill);
+    }
+
+    /// Whether something was left to the archive and not been read from there.
+    pub fn is_spilling(&self) -> bool {
+        lock(&self.queue).spill.is_some()
+    }
+
+    /// The archive is read from here on: what is left out later has to be read again.
+    pub fn begin_catching_up(&self) {
+        if let Some(spill) = &mut lock(&self.queue).spill {
+            spill.is_new = false;
+        }
+    }
+
+    /// Takes everything again, unless something was left out meanwhile: then the archive is to be
+    /// read on. Says whether presence was lost.
+    pub fn end_catching_up(&self) -> Option<bool> {
+        let mut queue = lock(&self.queue);
+        let ended = queue.spill.take_if(|spill| !spill.is_new);
+        ended.map(|spill| spill.lost_presence)
     }
 
     /// Notes whether the client keeps the task waiting: then the limits hold as they are.
@@ -184,6 +259,11 @@ impl Inbox {
         lock(&self.queue).take()
     }
 
+    /// Why the stream is to be closed, if nobody has been told yet.
+    pub fn end(&self) -> Option<StreamError> {
+        lock(&self.queue).close.take()
+    }
+
     /// Refuses everything from now on and returns what was never written.
     pub fn shut(&self) -> VecDeque<Parcel> {
         let mut queue = lock(&self.queue);
@@ -200,6 +280,27 @@ impl Queue {
         let most = (limits.stanzas.saturating_mul(times), limits.bytes.saturating_mul(times));
         !self.parcels.is_empty()
             && (self.parcels.len() >= most.0 || self.bytes.saturating_add(size) > most.1)
+    }
+
+    /// Whether a parcel is left to the archive because others before it were.
+    fn leaves_out(&mut self, parcel: &Parcel) -> bool {
+        let Some(spill) = self.spill.as_mut().filter(|_| parcel.is_in_archive()) else {
+            return false;
+        };
+        spill.is_new = true;
+        true
+    }
+
+    /// Leaves a parcel out of the full queue, if it can be had again.
+    fn spill(&mut self, parcel: &Parcel) -> bool {
+        let is_presence = parcel.kind == ParcelKind::Presence;
+        if !is_presence && !parcel.is_in_archive() {
+            return false;
+        }
+        let spill = self.spill.get_or_insert_default();
+        spill.is_new = true;
+        spill.lost_presence |= is_presence;
+        true
     }
 
     fn wait(&mut self, cx: &Context<'_>) {
@@ -238,7 +339,7 @@ mod tests {
 
     fn parcel(bytes: usize) -> Parcel {
         let xml = Bytes::from(vec![b' '; bytes]);
-        Parcel { kind: ParcelKind::Message, taken: Timestamp(0), kept: None, copies: None, xml }
+        Parcel::of(ParcelKind::Message, Weight::Now, Timestamp(0), xml)
     }
 
     #[test]

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicI16, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
+use super::inbound::Inbound;
 use super::inbox::{Inbox, InboxLimits, NotTaken, Parcel};
 use super::slots::Slots;
+use super::streams::ManagedStream;
 use crate::jid::{BareJid, Jid};
 use crate::stanza::Presence;
 use crate::stream::StreamError;
@@ -24,11 +26,20 @@ pub struct Session {
     id: u64,
     jid: Jid,
     account: BareJid,
+    client: Option<Box<str>>,
     inbox: Inbox,
     priority: AtomicI16,
     arriving: AtomicBool,
     presence: Mutex<Option<Arc<Presence>>>,
     slots: Slots,
+    inbound: Inbound,
+    stream: OnceLock<Arc<ManagedStream>>,
+    asleep: AtomicBool,
+    reads_archive: AtomicBool,
+    /// What waited for the account was handed to it up to this number.
+    handed: AtomicU64,
+    is_behind: AtomicBool,
+    catches_up_from: AtomicU64,
 }
 
 impl Session {
@@ -39,12 +50,38 @@ impl Session {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             account: jid.bare(),
             jid,
+            client: None,
             inbox: Inbox::new(limits),
             priority: AtomicI16::new(UNAVAILABLE),
             arriving: AtomicBool::new(false),
             presence: Mutex::default(),
             slots: Slots::default(),
+            inbound: Inbound::default(),
+            stream: OnceLock::new(),
+            asleep: AtomicBool::new(false),
+            reads_archive: AtomicBool::new(false),
+            handed: AtomicU64::new(0),
+            is_behind: AtomicBool::new(false),
+            catches_up_from: AtomicU64::new(u64::MAX),
         }
+    }
+
+    /// The same, of a client that gave itself an id (XEP-0388: a UUID that stays with its
+    /// installation). Nobody but the account's owner and the operator may learn it.
+    pub fn of_client(mut self, id: Option<&str>) -> Self {
+        self.client = id.map(Box::from);
+        self
+    }
+
+    /// The same, of a client that fetches from the archive what came while it was away.
+    pub fn reading_archive(self) -> Self {
+        self.set_reads_archive();
+        self
+    }
+
+    /// The id that the client gave itself, if it did.
+    pub fn client(&self) -> Option<&str> {
+        self.client.as_deref()
     }
 
     /// Distinguishes sessions that had the same address one after the other.
@@ -108,6 +145,70 @@ impl Session {
         let presence = lock(&self.presence);
         let same = presence.as_ref().is_some_and(|present| Arc::ptr_eq(present, seen));
         same.then(action)
+    }
+
+    /// Its messages that are on their way into the archive.
+    pub fn inbound(&self) -> &Inbound {
+        &self.inbound
+    }
+
+    /// Its managed stream, once the client has asked for one (XEP-0198).
+    pub fn stream(&self) -> Option<&Arc<ManagedStream>> {
+        self.stream.get()
+    }
+
+    /// Makes its stream a managed one; says whether it was none before.
+    pub fn set_stream(&self, stream: Arc<ManagedStream>) -> bool {
+        self.stream.set(stream).is_ok()
+    }
+
+    /// Whether nobody looks at the client now: it says so itself (XEP-0352), or its connection is
+    /// broken.
+    pub fn is_asleep(&self) -> bool {
+        self.asleep.load(Ordering::Acquire)
+    }
+
+    /// Sets what [`is_asleep`](Self::is_asleep) returns.
+    pub fn set_asleep(&self, asleep: bool) {
+        self.asleep.store(asleep, Ordering::Release);
+    }
+
+    /// Whether the client fetches from the archive what came while it was away (XEP-0313), so that
+    /// it is not sent that a second time (XEP-0386 §"Performing the bind").
+    pub fn reads_archive(&self) -> bool {
+        self.reads_archive.load(Ordering::Acquire)
+    }
+
+    /// Notes that it does.
+    pub fn set_reads_archive(&self) {
+        self.reads_archive.store(true, Ordering::Release);
+    }
+
+    /// Notes that it is sent everything from the archive that is greater than this number.
+    pub fn set_catches_up_from(&self, number: u64) {
+        self.catches_up_from.store(number, Ordering::Release);
+    }
+
+    /// Whether a message of that number comes to it from the archive.
+    pub fn catches_up_with(&self, number: u64) -> bool {
+        number > self.catches_up_from.load(Ordering::Acquire)
+    }
+
+    /// Notes up to which number it was handed what waited for the account, and whether there is
+    /// more, behind which everything else has to wait.
+    pub fn set_handed(&self, number: u64, is_behind: bool) {
+        self.handed.store(number, Ordering::Release);
+        self.is_behind.store(is_behind, Ordering::Release);
+    }
+
+    /// Whether a message of that number was handed to it with what waited.
+    pub(super) fn was_handed(&self, number: u64) -> bool {
+        number <= self.handed.load(Ordering::Acquire)
+    }
+
+    /// Whether what is for it has to wait in the account's queue.
+    pub(super) fn is_behind(&self) -> bool {
+        self.is_behind.load(Ordering::Acquire)
     }
 
     /// State of features.
@@ -181,6 +282,23 @@ impl Sessions {
             let old = old.map(|index| sessions.swap_remove(index));
             sessions.push(session);
             Ok(old)
+        })
+    }
+
+    /// Makes a session reachable whose address nobody has.
+    ///
+    /// # Errors
+    /// The address is taken, or the account has `limit` other sessions already.
+    pub fn add_new(&self, session: Arc<Session>, limit: usize) -> Result<(), TooManySessions> {
+        let account = session.account.clone();
+        self.within(account.as_str(), |map| {
+            let sessions = map.entry(account.clone()).or_default();
+            let is_taken = sessions.iter().any(|other| other.jid == session.jid);
+            if is_taken || sessions.len() >= limit {
+                return Err(TooManySessions);
+            }
+            sessions.push(session);
+            Ok(())
         })
     }
 

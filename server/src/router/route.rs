@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::delivery::{deliver_iq, deliver_to_account, exists};
+use super::delivery::{deliver_again, deliver_iq, exists};
 use super::envelope::Envelope;
 use super::inbox::{Copies, Parcel, ParcelKind};
 use super::registry::Session;
+use super::underway::{Counted, deliver_to_account};
 use crate::feature::{Ctx, Effects, Flow, Phase, PresenceRole, Reply, Scope, Side, Verdict};
 use crate::jid::Jid;
 use crate::ns;
@@ -17,11 +18,12 @@ use crate::xml::{Element, Parser};
 
 /// Takes a stanza from a client all the way.
 ///
-/// What comes back is for the sender: the answer to a request, or an error.
-pub async fn route(cx: &Ctx, stanza: Stanza) -> Option<Element> {
+/// What comes back is for the sender: the answer to a request, or an error. A message may be on
+/// its way still; on a managed stream it is stored together with its place on that stream.
+pub async fn route(cx: &Ctx, stanza: Stanza, counted: Option<Counted>) -> Option<Element> {
     // Kept for the error only: a stanza's children are not needed for it.
     let head = Head::of(&stanza);
-    match dispatch(cx, stanza).await {
+    match dispatch(cx, stanza, counted).await {
         Ok(answer) => answer,
         Err(error) => head.error(&error),
     }
@@ -54,8 +56,8 @@ pub async fn confirm(cx: &Ctx, numbers: Vec<u64>) {
 /// rest meant only that connection.
 pub async fn return_undelivered(cx: &Ctx, parcels: impl IntoIterator<Item = Parcel>) {
     let lost = |parcel: &Parcel| {
-        parcel.kind != ParcelKind::Presence
-            && parcel.kept.is_none()
+        matches!(parcel.kind, ParcelKind::Message | ParcelKind::Iq)
+            && !parcel.is_queued
             && parcel.copies.as_ref().is_none_or(Copies::lose)
     };
     for parcel in parcels.into_iter().filter(lost) {
@@ -63,7 +65,7 @@ pub async fn return_undelivered(cx: &Ctx, parcels: impl IntoIterator<Item = Parc
         let Ok(element) = Parser::within(ns::CLIENT).parse(&parcel.xml) else { continue };
         if parcel.kind == ParcelKind::Message {
             if let Some(message) = Message::from_element(element) {
-                redeliver(cx, message).await;
+                redeliver(cx, message, parcel).await;
             }
         } else if let Some(answer) = error_answer(&element, &Condition::ServiceUnavailable.into()) {
             answer_to(cx, &answer);
@@ -84,7 +86,11 @@ impl Head {
     }
 }
 
-async fn dispatch(cx: &Ctx, stanza: Stanza) -> Result<Option<Element>, StanzaError> {
+async fn dispatch(
+    cx: &Ctx,
+    stanza: Stanza,
+    counted: Option<Counted>,
+) -> Result<Option<Element>, StanzaError> {
     match guard(cx, Side::Sender, &stanza).await {
         Verdict::Pass => {}
         Verdict::Drop => return Ok(None),
@@ -98,7 +104,7 @@ async fn dispatch(cx: &Ctx, stanza: Stanza) -> Result<Option<Element>, StanzaErr
     }
     match stanza {
         Stanza::Iq(iq) => route_iq(cx, iq).await,
-        Stanza::Message(message) => route_message(cx, message).await.map(|()| None),
+        Stanza::Message(message) => route_message(cx, message, counted).await.map(|()| None),
         Stanza::Presence(presence) => route_presence(cx, presence).await.map(|()| None),
     }
 }
@@ -167,7 +173,11 @@ fn conclude(cx: &Ctx, request: &Element, reply: Reply) -> Option<Element> {
     for_nobody
 }
 
-async fn route_message(cx: &Ctx, message: Message) -> Result<(), StanzaError> {
+async fn route_message(
+    cx: &Ctx,
+    message: Message,
+    counted: Option<Counted>,
+) -> Result<(), StanzaError> {
     let Some(mut message) = pass(cx, Side::Sender, Phase::Stamp, message).await? else {
         return Ok(());
     };
@@ -176,7 +186,7 @@ async fn route_message(cx: &Ctx, message: Message) -> Result<(), StanzaError> {
         let own = Jid::from(message.from.bare());
         message.set_to(own);
     }
-    deliver_to_account(cx, message).await
+    deliver_to_account(cx, message, counted).await
 }
 
 /// Runs a message through the steps of one phase.
@@ -212,18 +222,17 @@ async fn route_presence(cx: &Ctx, presence: Presence) -> Result<(), StanzaError>
     done
 }
 
-async fn redeliver(cx: &Ctx, message: Message) {
-    let head = Head(message.element().without_children());
+async fn redeliver(cx: &Ctx, message: Message, parcel: Parcel) {
     // What was for one resource that is gone is for the account (RFC 6121 §8.5.3.2.1).
-    if let Err(error) = super::delivery::deliver_again(cx, message).await
-        && let Some(answer) = head.error(&error)
+    if let Err(error) = deliver_again(cx, &message, parcel).await
+        && let Some(answer) = error_answer(&message.element().without_children(), &error)
     {
         answer_to(cx, &answer);
     }
 }
 
 /// Tells whoever sent something what became of it, if that session is still there.
-fn answer_to(cx: &Ctx, answer: &Element) {
+pub(super) fn answer_to(cx: &Ctx, answer: &Element) {
     let sender = answer.attr("to").and_then(|to| Jid::parse(to).ok());
     if let Some(session) = sender.and_then(|to| cx.server.sessions.find(&to)) {
         deliver(Envelope::new(session, answer, cx.server.clock.now()));

@@ -1,12 +1,23 @@
-//! XEP-0004: Data Forms, the part that a server writes: results with a FORM_TYPE (XEP-0068).
+//! XEP-0004: Data Forms, the part that a server needs: results with a FORM_TYPE (XEP-0068), and
+//! forms that were filled in.
 
+use super::{Condition, StanzaError};
 use crate::ns;
 use crate::xml::Element;
 
 /// A `<x type='result'/>` whose hidden FORM_TYPE field says what its fields mean.
 pub fn result(form_type: &str) -> Element {
+    typed("result", form_type)
+}
+
+/// The same, to be filled in.
+pub fn to_fill_in(form_type: &str) -> Element {
+    typed("form", form_type)
+}
+
+fn typed(kind: &str, form_type: &str) -> Element {
     let hidden = field("FORM_TYPE", [form_type]).with_attr("type", "hidden");
-    Element::new(ns::DATA_FORMS, "x").with_attr("type", "result").with_child(hidden)
+    Element::new(ns::DATA_FORMS, "x").with_attr("type", kind).with_child(hidden)
 }
 
 /// One field with its values.
@@ -14,4 +25,75 @@ pub fn field<'a>(var: &str, values: impl IntoIterator<Item = &'a str>) -> Elemen
     let values =
         values.into_iter().map(|value| Element::new(ns::DATA_FORMS, "value").with_text(value));
     Element::new(ns::DATA_FORMS, "field").with_attr("var", var).with_children(values)
+}
+
+/// A form that somebody has filled in.
+#[derive(Clone, Copy, Debug)]
+pub struct Submitted<'a>(&'a Element);
+
+impl<'a> Submitted<'a> {
+    /// Finds it in a request, where it may be missing.
+    ///
+    /// # Errors
+    /// `bad-request`: there are several, or it is of another type.
+    pub fn find(request: &'a Element, form_type: &str) -> Result<Option<Self>, StanzaError> {
+        let mut forms = request.children().filter(|child| child.is(ns::DATA_FORMS, "x"));
+        let Some(form) = forms.next() else { return Ok(None) };
+        let submitted = Submitted(form);
+        let mut types = submitted.all().filter(|(var, _)| *var == "FORM_TYPE");
+        let is_meant = types.next().is_some_and(|(_, values)| values == [form_type]);
+        if forms.next().is_some() || !is_meant || form.attr("type") != Some("submit") {
+            return Err(Condition::BadRequest.into());
+        }
+        Ok(Some(submitted))
+    }
+
+    /// The fields with their values, without the FORM_TYPE.
+    pub fn fields(self) -> impl Iterator<Item = (&'a str, Vec<String>)> {
+        self.all().filter(|(var, _)| *var != "FORM_TYPE")
+    }
+
+    fn all(self) -> impl Iterator<Item = (&'a str, Vec<String>)> {
+        let fields = self.0.children().filter(|child| child.is(ns::DATA_FORMS, "field"));
+        fields.map(|field| (field.attr("var").unwrap_or_default(), values(field)))
+    }
+}
+
+fn values(field: &Element) -> Vec<String> {
+    let values = field.children().filter(|child| child.is(ns::DATA_FORMS, "value"));
+    values.map(|value| value.text().into_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(forms: &[Element]) -> Element {
+        Element::new("urn:example", "query").with_children(forms.iter().cloned())
+    }
+
+    fn submit(form_type: &str) -> Element {
+        typed("submit", form_type).with_child(field("with", ["a", "b"]))
+    }
+
+    #[test]
+    fn fields_come_with_their_values_and_without_the_type() {
+        let request = request(&[submit("urn:example")]);
+        let form = Submitted::find(&request, "urn:example").unwrap().unwrap();
+        let fields: Vec<_> = form.fields().collect();
+        assert_eq!(fields, [("with", vec!["a".to_owned(), "b".to_owned()])]);
+    }
+
+    #[test]
+    fn a_form_may_be_missing_but_not_be_another() {
+        let find = |forms: &[Element]| {
+            Submitted::find(&request(forms), "urn:example").map(|form| form.is_some())
+        };
+        assert_eq!(find(&[]), Ok(false));
+        assert_eq!(find(&[submit("urn:example")]), Ok(true));
+        assert!(find(&[submit("urn:example"), submit("urn:example")]).is_err());
+        assert!(find(&[submit("urn:other")]).is_err());
+        assert!(find(&[Element::new(ns::DATA_FORMS, "x").with_attr("type", "submit")]).is_err());
+        assert!(find(&[result("urn:example")]).is_err());
+    }
 }

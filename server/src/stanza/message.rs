@@ -31,6 +31,17 @@ impl MessageKind {
             _ => MessageKind::Normal,
         }
     }
+
+    /// The value of the `type` attribute; a normal message needs none.
+    pub const fn as_str(self) -> Option<&'static str> {
+        Some(match self {
+            MessageKind::Normal => return None,
+            MessageKind::Chat => "chat",
+            MessageKind::Groupchat => "groupchat",
+            MessageKind::Headline => "headline",
+            MessageKind::Error => "error",
+        })
+    }
 }
 
 /// A message with its addresses parsed.

@@ -12,8 +12,9 @@ const DEPTH: u32 = 64;
 const ATTRIBUTES: u32 = 128;
 /// Two or three stream headers, STARTTLS and a SCRAM exchange take some 3 KiB.
 const BYTES_BEFORE_LOGIN: u64 = 8 * 1024;
-/// The same exchange, with SASL2, Bind 2 and all they carry inline, takes some 20 elements.
-const ELEMENTS_BEFORE_LOGIN: u32 = 32;
+/// The same exchange, with SASL2, Bind 2 and all they carry inline, takes some 20 elements, and 35 when
+/// a token is refused first.
+const ELEMENTS_BEFORE_LOGIN: u32 = 64;
 
 /// Bounds on what the framer accepts. Passing one is a `policy-violation`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +39,7 @@ pub struct Total {
 }
 
 impl Limits {
-    /// For a peer that is not logged in: 8 KiB and 32 elements in all.
+    /// For a peer that is not logged in: 8 KiB and 64 elements in all.
     pub fn before_login() -> Self {
         Self {
             max_bytes: BYTES_BEFORE_LOGIN as usize,

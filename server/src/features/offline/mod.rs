@@ -1,10 +1,10 @@
 //! XEP-0160: Best Practices for Handling Offline Messages, with XEP-0203 for the delay.
 //!
-//! What nobody takes is stored before its sender hears anything more, and handed to the first
-//! session that becomes available. It is deleted only when that client has shown that it has it:
-//! until then the session only claims it, so that no other session gets it as well. A session that
-//! ends without having shown it gives its claims back, and the next one gets the messages again
-//! under the same stanza ids.
+//! What nobody takes waits in the archive, and is handed to the first session that becomes
+//! available and does not fetch it from there itself (XEP-0313). It leaves the queue only when that
+//! client has shown that it has it: until then the session only claims it, so that no other session
+//! gets it as well. A session that ends without having shown it gives its claims back, and the next
+//! one gets the messages again under the same stanza ids.
 //!
 //! A session is handed no more than half of what its inbox holds; it gets the rest as it shows
 //! what it has.
@@ -14,17 +14,23 @@ mod queue;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use self::queue::{OFFLINE, Queue, Stored};
+use bytes::Bytes;
+
+use self::queue::{OFFLINE, Queues};
 use super::hints::Hints;
-use super::{blocking, delay, stanza_id};
+use super::{blocking, delay};
+use crate::archive::{Item, Most};
 use crate::clock::Timestamp;
-use crate::feature::{Ctx, Effects, Flow, Phase, Registry, Scope, Side, Spec, Status};
+use crate::feature::{Ctx, Effects, Offline, Registry, Scope, Spec, Status};
 use crate::jid::{BareJid, Jid};
 use crate::ns;
-use crate::router::{Envelope, Session};
+use crate::router::{self, Envelope, Parcel, ParcelKind, Session, Weight, with_stanza_id};
 use crate::stanza::{Message, StanzaError};
 use crate::store::StoreError;
 use crate::xml::{Element, Parser};
+
+/// Messages that are read at a time.
+const PAGE: Most = Most { items: 64, bytes: 1024 * 1024 };
 
 /// On a session: the numbers of the messages that it was handed and is not known to have.
 #[derive(Default)]
@@ -39,9 +45,14 @@ pub fn register(on: &mut Registry) {
         status: Status::Complete,
         note: "",
     });
-    on.tree(OFFLINE.account_info(1, "messages for people who are offline (XEP-0160)"));
+    on.tree(OFFLINE.account_info(1, "since when messages wait for an account (XEP-0160)"));
+    on.state(Queues::default());
     on.disco(&[Scope::Host], "msgoffline");
-    on.message(Side::Recipient, Phase::Offline, keep);
+    on.offline(Box::new(|cx, message, number, archived| {
+        Box::pin(decide(cx, message, number, archived))
+    }));
+    on.unqueue(unqueue);
+    on.account_removed(removed);
     on.session_available(available);
     on.delivered(delivered);
     on.session_ended(ended);
@@ -58,36 +69,71 @@ enum Worth {
     Unwanted,
 }
 
-/// Runs under the account's lock, and only for normal and chat messages: the router has sorted
-/// the other types out (RFC 6121 §8.5.2.2.1).
-async fn keep(cx: &Ctx, mut message: Message) -> Result<Flow, StanzaError> {
-    let Some(account) = message.to.as_ref().map(Jid::bare) else { return Ok(Flow::Done) };
-    if !cx.server.accounts.exists(&account).await? {
-        return Ok(Flow::Next(message));
-    }
-    match worth(&message) {
+/// Only for normal and chat messages: the router has sorted the other types out (RFC 6121
+/// §8.5.2.2.1).
+async fn decide(
+    cx: &Ctx,
+    message: &Message,
+    number: Option<u64>,
+    archived: bool,
+) -> Result<Offline, StanzaError> {
+    let Some(account) = message.to.as_ref().map(Jid::bare) else { return Ok(Offline::Drop) };
+    let unkept = if archived { Offline::Drop } else { Offline::Bounce };
+    match worth(message) {
         Worth::Keep => {}
         // XEP-0160 §3: not stored. Nobody misses a "typing" that had no reader.
-        Worth::Nothing => return Ok(Flow::Done),
+        Worth::Nothing => return Ok(Offline::Drop),
         // RFC 6121 §8.5.2.2.1: what is not stored is answered with an error.
-        Worth::Unwanted => return Ok(Flow::Next(message)),
+        Worth::Unwanted => return Ok(unkept),
     }
-    let queue = Queue::of(&cx.server.store, &account);
-    let limit = u64::try_from(cx.server.config().limits.offline_messages).unwrap_or(u64::MAX);
-    // XEP-0160 §2: a full queue stores nothing.
-    if queue.length().await? >= limit {
-        return Ok(Flow::Next(message));
+    if !cx.server.accounts.exists(&account).await? {
+        return Ok(Offline::Bounce);
     }
-    let Some(number) = own_number(cx, &queue, &mut message, &account).await? else {
-        return Ok(Flow::Done);
-    };
-    let taken = Timestamp(number).min(cx.server.clock.now());
-    match queue.add(number, taken, message.element().to_xml()).await {
-        Ok(()) => Ok(Flow::Done),
-        // The operator allows larger stanzas than the store holds.
-        Err(StoreError::TooLarge { .. }) => Ok(Flow::Next(message)),
-        Err(error) => Err(error.into()),
+    let most = u64::try_from(cx.server.config().limits.offline_messages).unwrap_or(u64::MAX);
+    // XEP-0160 §2: a full queue takes nothing.
+    let has_room = cx.state::<Queues>().make_room(&cx.server, &account, number, most).await?;
+    Ok(if has_room { Offline::Queue } else { unkept })
+}
+
+/// Queues stored messages that were on their way to a session which is lost; those that the account
+/// sent, and what is not worth it, stay where they are.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn give_back(cx: &Ctx, account: &BareJid, numbers: &[u64]) -> Result<(), StoreError> {
+    let most = u64::try_from(cx.server.config().limits.offline_messages).unwrap_or(u64::MAX);
+    for number in numbers {
+        let Some(text) = cx.server.archive.text(*number).await? else { continue };
+        let Some(message) = parse(account, &Item { number: *number, text }) else { continue };
+        let Some(message) = Message::from_element(message) else { continue };
+        let is_received = message.from.bare() != *account
+            && message.to.as_ref().is_some_and(|to| to.bare() == *account);
+        if is_received
+            && worth(&message) == Worth::Keep
+            && cx.state::<Queues>().make_room(&cx.server, account, Some(*number), most).await?
+        {
+            cx.server.archive.queue(account, *number).await?;
+        }
     }
+    Ok(())
+}
+
+/// A stanza that no archive has and that was on its way to a session which is lost.
+pub async fn give_back_whole(cx: &Ctx, kind: ParcelKind, xml: Bytes) {
+    let parcel = Parcel::of(kind, Weight::Now, cx.server.clock.now(), xml);
+    router::return_undelivered(cx, [parcel]).await;
+}
+
+/// A message was delivered although it had been queued.
+async fn unqueue(cx: &Ctx, (account, number): (BareJid, u64)) {
+    if let Err(error) = take_out(cx, &account, &[number]).await {
+        tracing::error!(%error, "a delivered message stays in the queue");
+    }
+}
+
+async fn removed(cx: &Ctx, account: BareJid) -> Result<Effects, StanzaError> {
+    cx.state::<Queues>().forget(&account);
+    Ok(Effects::none())
 }
 
 /// XEP-0160 §3 by the message's content, XEP-0334 §4 by its hints.
@@ -108,35 +154,6 @@ fn says_nothing(child: &Element) -> bool {
         || child.is(ns::CLIENT, "thread")
 }
 
-/// The message's number, which is its stanza id. Nothing for a message that is there already: two
-/// connections that broke gave it back.
-async fn own_number(
-    cx: &Ctx,
-    queue: &Queue<'_>,
-    message: &mut Message,
-    account: &BareJid,
-) -> Result<Option<u64>, StanzaError> {
-    let given = stanza_id::number(message, account);
-    let greatest = queue.greatest().await?;
-    match given {
-        Some(number) if greatest.is_none_or(|greatest| greatest < number) => Ok(Some(number)),
-        Some(number) => match queue.text(number).await? {
-            None => Ok(Some(number)),
-            Some(text) if text == message.element().to_xml() => Ok(None),
-            // The clock went back, over a restart, and the number comes again.
-            Some(_) => Ok(Some(renumber(cx, message, account, greatest))),
-        },
-        None => Ok(Some(renumber(cx, message, account, greatest))),
-    }
-}
-
-fn renumber(cx: &Ctx, message: &mut Message, account: &BareJid, greatest: Option<u64>) -> u64 {
-    let least = Timestamp(greatest.map_or(0, |greatest| greatest.saturating_add(1)));
-    let number = cx.server.ids.next(cx.server.clock.now().max(least));
-    stanza_id::stamp(message, account, number);
-    number
-}
-
 /// XEP-0160 §2: delivered to the session that becomes available.
 async fn available(cx: &Ctx, session: Arc<Session>) -> Effects {
     Effects::send(hand_over(cx, &session).await)
@@ -146,8 +163,7 @@ async fn available(cx: &Ctx, session: Arc<Session>) -> Effects {
 async fn delivered(cx: &Ctx, numbers: Vec<u64>) -> Effects {
     let Some(session) = &cx.session else { return Effects::none() };
     let guard = cx.server.locks.lock(session.account()).await;
-    let queue = Queue::of(&cx.server.store, session.account());
-    if let Err(error) = queue.remove(&numbers).await {
+    if let Err(error) = take_out(cx, session.account(), &numbers).await {
         // They are delivered again some day, which is better than never.
         tracing::error!(%error, "delivered messages stay in the queue");
         return Effects::none();
@@ -168,9 +184,18 @@ async fn ended(cx: &Ctx, session: Arc<Session>) -> Effects {
     let guard = cx.server.locks.lock(session.account()).await;
     session.slots().with(|Claims(claims)| claims.clear());
     let others = cx.server.sessions.of(session.account());
-    let next = others.into_iter().filter(takes_messages).max_by_key(|other| other.priority());
+    let next = others.into_iter().filter(takes_messages);
+    let next = next.max_by_key(|other| (!other.reads_archive(), other.priority()));
+    let next = next.into_iter().max_by_key(|other| other.priority());
     let Some(next) = next else { return Effects::none() };
     Effects::send(hand_over(cx, &next).await).holding(guard)
+}
+
+/// They are out of the queue.
+async fn take_out(cx: &Ctx, account: &BareJid, numbers: &[u64]) -> Result<(), StoreError> {
+    let Some(last) = numbers.iter().max() else { return Ok(()) };
+    cx.server.archive.unqueue(account, numbers).await?;
+    cx.state::<Queues>().removed(&cx.server, account, numbers.len(), *last).await
 }
 
 /// The oldest messages that no session was handed, as many as are good for the session's inbox;
@@ -178,7 +203,7 @@ async fn ended(cx: &Ctx, session: Arc<Session>) -> Effects {
 async fn hand_over(cx: &Ctx, session: &Arc<Session>) -> Vec<Envelope> {
     match unclaimed(cx, session).await {
         Ok(envelopes) => {
-            let numbers = envelopes.iter().filter_map(|envelope| envelope.parcel.kept);
+            let numbers = envelopes.iter().filter_map(|envelope| envelope.parcel.claim());
             session.slots().with(|Claims(claims)| claims.extend(numbers));
             envelopes
         }
@@ -190,29 +215,44 @@ async fn hand_over(cx: &Ctx, session: &Arc<Session>) -> Vec<Envelope> {
 }
 
 async fn unclaimed(cx: &Ctx, session: &Arc<Session>) -> Result<Vec<Envelope>, StoreError> {
-    let claimed = claimed(cx, session.account());
-    let queue = Queue::of(&cx.server.store, session.account());
+    let account = session.account();
+    let queues = cx.state::<Queues>();
+    let Some(mut after) = queues.begins(&cx.server, account).await? else { return Ok(Vec::new()) };
+    let claimed = claimed(cx, account);
     let mut room = Room::of(cx);
-    let (mut envelopes, mut last) = (Vec::new(), None);
+    let mut envelopes = Vec::new();
+    // What is stored from now on is delivered by itself.
+    let last = cx.server.archive.settled();
+    session.set_handed(last, false);
     loop {
-        let page = queue.page(last).await?;
-        last = page.rows.last().map(|(number, _)| *number);
-        for (number, stored) in page.rows {
-            if claimed.contains(&number) {
+        let found = cx.server.archive.queued(account, after, PAGE).await?;
+        for item in &found.items {
+            if item.number > last {
+                return Ok(envelopes);
+            }
+            after = item.number;
+            if claimed.contains(&item.number) {
                 continue;
             }
-            let Some(message) = parse(&stored) else { continue };
-            if is_unwelcome(cx, session.account(), &message).await? {
-                queue.remove(&[number]).await?;
+            let from_archive = session.reads_archive() || session.catches_up_with(item.number);
+            if from_archive && cx.server.archive.owns(account, item.number).await? {
+                // It fetches that itself, and another client may still need it.
                 continue;
             }
-            let envelope = envelope(session, number, stored.header.taken, message);
+            let Some(message) = parse(account, item) else { continue };
+            if is_unwelcome(cx, account, &message).await? {
+                take_out(cx, account, &[item.number]).await?;
+                continue;
+            }
+            let envelope = envelope(session, item.number, message);
             if !room.takes(envelope.parcel.xml.len()) {
+                // Until it has the rest, everything for it waits behind that.
+                session.set_handed(item.number.saturating_sub(1), true);
                 return Ok(envelopes);
             }
             envelopes.push(envelope);
         }
-        if !page.more || last.is_none() {
+        if !found.more {
             return Ok(envelopes);
         }
     }
@@ -234,8 +274,9 @@ fn claimed(cx: &Ctx, account: &BareJid) -> BTreeSet<u64> {
     sessions.iter().flat_map(claims).collect()
 }
 
-fn parse(stored: &Stored) -> Option<Element> {
-    let message = Parser::new().parse(stored.text.as_bytes());
+fn parse(account: &BareJid, item: &Item) -> Option<Element> {
+    let text = with_stanza_id(&item.text, account.as_str(), item.number);
+    let message = Parser::within(ns::CLIENT).parse(&text);
     if message.is_err() {
         // What we wrote reads back; if not, the record is damaged and stays for whoever repairs it.
         tracing::error!("an offline message cannot be read; run `cloister store check`");
@@ -243,14 +284,10 @@ fn parse(stored: &Stored) -> Option<Element> {
     message.ok()
 }
 
-fn envelope(
-    session: &Arc<Session>,
-    number: u64,
-    taken: Timestamp,
-    mut message: Element,
-) -> Envelope {
+fn envelope(session: &Arc<Session>, number: u64, mut message: Element) -> Envelope {
+    let taken = Timestamp(number);
     delay::stamp(&mut message, session.account().domain(), taken);
-    Envelope::of_kept(Arc::clone(session), &message, taken, number)
+    Envelope::of_queued(Arc::clone(session), &message, taken, number)
 }
 
 fn is_reachable(cx: &Ctx, session: &Arc<Session>) -> bool {

@@ -186,10 +186,10 @@ fn the_budget_outlives_a_restart() {
 #[test]
 fn elements_before_login_are_counted_at_every_depth_and_across_restarts() {
     let mut framer = open(Limits::before_login());
-    assert_eq!(outcome(&mut framer, "<a><b/><b/></a>".repeat(5)), (5, None));
+    assert_eq!(outcome(&mut framer, "<a><b/><b/></a>".repeat(15)), (15, None));
     framer.restart();
     assert_eq!(outcome(&mut framer, HEADER), (1, None));
-    assert_eq!(outcome(&mut framer, "<a/>".repeat(15)), (15, None));
+    assert_eq!(outcome(&mut framer, "<a/>".repeat(17)), (17, None));
     assert_eq!(outcome(&mut framer, "<a"), (0, Some(XmlError::TooManyElements)));
 }
 
