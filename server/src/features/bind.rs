@@ -9,7 +9,7 @@ use crate::xml::Element;
 
 /// Declares what belongs to the specification.
 pub fn register(on: &mut Registry) {
-    on.stream_feature(StreamPhase::Authenticated, offer);
+    on.stream_feature(StreamPhase::Unbound, offer);
 }
 
 fn offer(_: &Server, _: &Domain) -> Option<Element> {

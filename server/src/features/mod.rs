@@ -4,22 +4,34 @@
 //! guards run in this order.
 
 mod bind;
+mod bind2;
 mod blocking;
 mod caps;
+pub(crate) mod carbons;
+mod conversation;
+pub(crate) mod csi;
 mod delay;
 mod disco;
+mod expiry;
+mod fast;
 mod hints;
 mod last_activity;
-mod offline;
+pub mod mam;
+pub mod offline;
 mod ping;
 mod presence;
 mod private_storage;
+pub mod push;
+pub mod retraction;
 pub mod roster;
+mod rsm;
+mod sasl2;
 mod server_info;
 mod session;
 mod specs;
 mod stanza_id;
 mod stream_limits;
+pub mod stream_management;
 mod subscription;
 mod time;
 mod vcard;
@@ -32,29 +44,47 @@ use crate::feature::{Features, Registry, Spec, Status};
 
 /// What this server can do.
 pub fn all() -> Features {
+    with(|_| ())
+}
+
+/// The same, and more: for tests of what features can declare.
+pub fn with(more: impl FnOnce(&mut Registry)) -> Features {
     let mut on = Registry::default();
     crate::auth::register(&mut on);
     bind::register(&mut on);
+    bind2::register(&mut on);
     blocking::register(&mut on);
     caps::register(&mut on);
+    carbons::register(&mut on);
+    conversation::register(&mut on);
+    csi::register(&mut on);
     delay::register(&mut on);
     disco::register(&mut on);
+    expiry::register(&mut on);
+    fast::register(&mut on);
     hints::register(&mut on);
     last_activity::register(&mut on);
+    mam::register(&mut on);
     offline::register(&mut on);
     ping::register(&mut on);
     presence::register(&mut on);
     private_storage::register(&mut on);
+    push::register(&mut on);
+    retraction::register(&mut on);
     roster::register(&mut on);
+    rsm::register(&mut on);
+    sasl2::register(&mut on);
     server_info::register(&mut on);
     session::register(&mut on);
     specs::register(&mut on);
     stanza_id::register(&mut on);
     stream_limits::register(&mut on);
+    stream_management::register(&mut on);
     subscription::register(&mut on);
     time::register(&mut on);
     vcard::register(&mut on);
     version::register(&mut on);
+    more(&mut on);
     on.build()
 }
 

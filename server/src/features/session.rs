@@ -13,7 +13,7 @@ use crate::xml::Element;
 
 /// Declares what belongs to the specification.
 pub fn register(on: &mut Registry) {
-    on.stream_feature(StreamPhase::Authenticated, offer);
+    on.stream_feature(StreamPhase::Unbound, offer);
     on.iq(IqKind::Set, &[Scope::Host, Scope::Own], (ns::SESSION, "session"), establish);
 }
 

@@ -10,7 +10,7 @@ pub fn register(on: &mut Registry) {
     }
 }
 
-const CORE: [Spec; 13] = [
+const CORE: [Spec; 14] = [
     rfc("RFC 4616", "The PLAIN SASL Mechanism", "only on hosts that keep passwords as Argon2id"),
     rfc("RFC 5802", "Salted Challenge Response Authentication Mechanism (SCRAM)", ""),
     Spec {
@@ -34,6 +34,13 @@ const CORE: [Spec; 13] = [
     },
     rfc("RFC 8265", "Usernames and Passwords", ""),
     rfc("RFC 9266", "Channel Bindings for TLS 1.3", ""),
+    Spec {
+        id: "XEP-0297",
+        name: "Stanza Forwarding",
+        version: "1.0",
+        status: Status::Complete,
+        note: "for copies and for the archive",
+    },
     Spec {
         id: "XEP-0368",
         name: "SRV records for XMPP over TLS",

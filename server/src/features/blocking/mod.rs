@@ -10,7 +10,9 @@ mod shown;
 use std::sync::Arc;
 
 use self::list::{BLOCKED, BlockList, BlockLists};
-use crate::feature::{Ctx, Effects, Registry, Reply, Scope, Side, Spec, Status, Verdict};
+use crate::feature::{
+    Ctx, Effects, Registry, Reply, Scope, SessionPart, Side, Spec, Status, Verdict,
+};
 use crate::jid::{BareJid, Jid};
 use crate::ns;
 use crate::router::{AccountGuard, Envelope, Session};
@@ -20,6 +22,7 @@ use crate::xml::Element;
 
 /// Declares what belongs to the specification.
 pub fn register(on: &mut Registry) {
+    on.session_part(SessionPart { name: "blocklist", save, restore });
     on.implements(Spec {
         id: "XEP-0191",
         name: "Blocking Command",
@@ -47,6 +50,14 @@ pub async fn has_blocked(cx: &Ctx, account: &BareJid, other: &Jid) -> Result<boo
     Ok(!is_own && BlockLists::blocks(cx, account, other).await?)
 }
 
+fn save(session: &Session) -> Option<String> {
+    session.slots().with(|interest: &mut Interest| interest.0).then(String::new)
+}
+
+fn restore(session: &Session, _: &str) {
+    session.slots().with(|interest: &mut Interest| interest.0 = true);
+}
+
 /// On a session: whether it has asked for the list, and is told of changes.
 #[derive(Default)]
 struct Interest(bool);
@@ -57,6 +68,7 @@ async fn get(cx: &Ctx, _: Iq) -> Result<Reply, StanzaError> {
     let guard = cx.server.locks.lock(session.account()).await;
     let list = BlockList::read(&cx.server.store, session.account()).await?;
     session.slots().with(|interest: &mut Interest| interest.0 = true);
+    cx.server.journal.touch_state(session);
     let list = payload("blocklist", list.addresses());
     Ok(Reply::with(list).and(Effects::none().holding(guard)))
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub use entry::{Entry, REQUESTS};
 pub use item::{Item, Subscription};
 
-use crate::feature::{Ctx, Effects, Registry, Reply, Scope};
+use crate::feature::{Ctx, Effects, Registry, Reply, Scope, SessionPart};
 use crate::features::subscription;
 use crate::jid::{BareJid, Domain, Jid};
 use crate::ns;
@@ -32,6 +32,7 @@ const PAGE: u16 = 1024;
 
 /// Declares what belongs to the specification.
 pub fn register(on: &mut Registry) {
+    on.session_part(SessionPart { name: "roster", save, restore });
     entry::register(on);
     on.stream_feature(StreamPhase::Authenticated, versioning);
     for kind in [IqKind::Get, IqKind::Set] {
@@ -53,6 +54,20 @@ pub async fn subscription_of(
     let (domain, local) = owner(account);
     let item = server.store.get(&ITEMS, &(domain, local, contact.as_str())).await?;
     Ok(item.map(|item| item.subscription).unwrap_or_default())
+}
+
+/// Whether the contact is in the account's roster.
+///
+/// # Errors
+/// The store failed.
+pub async fn has(
+    server: &Server,
+    account: &BareJid,
+    contact: &BareJid,
+) -> Result<bool, StoreError> {
+    let (domain, local) = owner(account);
+    let item = server.store.get(&ITEMS, &(domain, local, contact.as_str())).await?;
+    Ok(item.is_some())
 }
 
 /// Whether the account has asked the contact for a subscription and has no answer.
@@ -110,6 +125,14 @@ pub fn interested(server: &Server, account: &BareJid) -> Vec<Arc<Session>> {
     sessions
 }
 
+fn save(session: &Session) -> Option<String> {
+    session.slots().with(|interest: &mut Interest| interest.0).then(String::new)
+}
+
+fn restore(session: &Session, _: &str) {
+    session.slots().with(|interest: &mut Interest| interest.0 = true);
+}
+
 /// Whether a connection has asked for the roster.
 #[derive(Default)]
 struct Interest(bool);
@@ -136,6 +159,7 @@ async fn get(cx: &Ctx, iq: Iq) -> Result<Reply, StanzaError> {
     let guard = cx.server.locks.lock(account).await;
     let roster = Roster::of(&cx.server, account).await?;
     session.slots().with(|interest: &mut Interest| interest.0 = true);
+    cx.server.journal.touch_state(session);
     let seen = query.attr("ver").and_then(|ver| ver.parse().ok());
     let held = Effects::none().holding(guard);
     if seen == Some(roster.version) {
