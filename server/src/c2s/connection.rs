@@ -6,14 +6,22 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use super::session::{Connection, Tls};
-use crate::jid::Domain;
-use crate::net::Accepted;
+use super::resumption::{self, Going};
+use super::session::Connection;
+use crate::feature::Ctx;
+use crate::features::stream_management::{Resume, StoredStreams, failed};
+use crate::jid::{BareJid, Domain};
+use crate::net::{Accepted, Slot};
+use crate::router::{Greeting, Link, Tls};
 use crate::server::Server;
-use crate::stream::sasl::Secured;
+use crate::stanza::Condition;
+use crate::stream::bind::{Bound, Next, Unbound};
+use crate::stream::sasl::{LoggedIn, Secured};
+use crate::stream::sasl2::Proven;
 use crate::stream::starttls::Plain;
 use crate::stream::{Ended, StreamError, Transport};
 use crate::task::Task;
+use crate::xml::Element;
 
 /// How TLS begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,11 +39,15 @@ pub async fn serve(server: Arc<Server>, accepted: Accepted, mode: Mode, mut task
     let config = server.config();
     let limit = config.timeouts.login + config.timeouts.write;
     let login = timeout(limit, Box::pin(login(&server, accepted, mode)));
-    let connection = tokio::select! {
-        connection = login => connection,
+    let arrived = tokio::select! {
+        arrived = login => arrived.ok().flatten(),
         () = task.stopped() => return,
     };
-    let Ok(Some(connection)) = connection else { return };
+    let Some((arrived, slot)) = arrived else { return };
+    let Some((bound, slot)) = Box::pin(settle(&server, arrived, slot, &mut task)).await else {
+        return;
+    };
+    let connection = Connection::new(&server, bound, slot);
     if task.is_stopped() {
         // The server told all sessions to close before this one was among them.
         connection.close(StreamError::system_shutdown("the server stops"));
@@ -43,7 +55,15 @@ pub async fn serve(server: Arc<Server>, accepted: Accepted, mode: Mode, mut task
     connection.run().await;
 }
 
-async fn login(server: &Arc<Server>, accepted: Accepted, mode: Mode) -> Option<Box<Connection>> {
+/// A client whose login is done.
+enum Arrived {
+    /// It was told so, and asks for a resource next.
+    Unbound(Box<Unbound<Tls>>),
+    /// It was not told yet (XEP-0388).
+    Proven(Box<Proven<Tls>>),
+}
+
+async fn login(server: &Arc<Server>, accepted: Accepted, mode: Mode) -> Option<(Arrived, Slot)> {
     let Accepted { socket, peer, slot } = accepted;
     let deadline = Instant::now() + server.config().timeouts.login;
     let (socket, asked) = match mode {
@@ -56,9 +76,133 @@ async fn login(server: &Arc<Server>, accepted: Accepted, mode: Mode) -> Option<B
     };
     let (tls, bindings) = handshake(server, socket, asked.as_ref()).await?;
     let secured = Secured::new(transport(server, tls, deadline), bindings, peer);
-    let authenticated = or_goodbye(secured.authenticate(server).await).await?;
-    let bound = or_goodbye(authenticated.bind(server).await).await?;
-    Some(Connection::new(server, bound, slot))
+    let arrived = match or_goodbye(secured.authenticate(server).await).await? {
+        LoggedIn::Proven(proven) => Arrived::Proven(proven),
+        LoggedIn::Restart(authenticated) => {
+            let unbound = or_goodbye(authenticated.reopen(server).await).await?;
+            Arrived::Unbound(Box::new(unbound))
+        }
+    };
+    Some((arrived, slot))
+}
+
+/// From a login to a session: one that is bound is returned, to one that is resumed the connection
+/// is handed over. From the moment in which a session is reachable it is never left half-way, so
+/// nothing is waited for then but the store. What does wait for the client keeps the deadline of the
+/// login.
+async fn settle(
+    server: &Arc<Server>,
+    arrived: Arrived,
+    slot: Slot,
+    task: &mut Task,
+) -> Option<(Bound<Tls>, Slot)> {
+    let unbound = match arrived {
+        Arrived::Unbound(unbound) => unbound,
+        Arrived::Proven(proven) => match welcome(server, *proven, slot, task).await {
+            Welcomed::Bound(bound, slot) => return Some((*bound, slot)),
+            Welcomed::Unbound(unbound, back) => {
+                return bind(server, *unbound, back, task).await;
+            }
+            Welcomed::Gone => return None,
+        },
+    };
+    bind(server, *unbound, slot, task).await
+}
+
+/// What became of a client that was told what it asked for with its login.
+enum Welcomed {
+    /// It has a resource.
+    Bound(Box<Bound<Tls>>, Slot),
+    /// It will ask for one.
+    Unbound(Box<Unbound<Tls>>, Slot),
+    /// It went on with its old stream, or is gone.
+    Gone,
+}
+
+/// Does what a client asked for with its login, and answers it.
+async fn welcome(
+    server: &Arc<Server>,
+    mut proven: Proven<Tls>,
+    slot: Slot,
+    task: &Task,
+) -> Welcomed {
+    let mut results = Vec::new();
+    // XEP-0198 §"Inline": resuming comes first, and binding if that failed.
+    if let Some(resume) = proven.request.resume.take().and_then(|resume| Resume::read(&resume)) {
+        match find(server, proven.account(), resume, task).await {
+            Ok((going, acked)) => {
+                let (transport, success) = proven.for_stream(server, going.address()).await;
+                let greet: Greeting = Box::new(move |transport, resumed| {
+                    transport.queue(&success.with([resumed]));
+                });
+                going.go(Link { transport, slot, acked, greet });
+                return Welcomed::Gone;
+            }
+            Err(failed) => results.push(failed),
+        }
+    }
+    if let Some(bind) = proven.request.bind.take() {
+        return match or_goodbye(proven.bind2(server, &bind, results).await).await {
+            Some(bound) => {
+                supersede(server, &bound).await;
+                Welcomed::Bound(Box::new(bound), slot)
+            }
+            None => Welcomed::Gone,
+        };
+    }
+    Welcomed::Unbound(Box::new(proven.unbound(server, results).await), slot)
+}
+
+/// Waits for the client to bind a resource or to resume a stream.
+async fn bind(
+    server: &Arc<Server>,
+    mut unbound: Unbound<Tls>,
+    slot: Slot,
+    task: &mut Task,
+) -> Option<(Bound<Tls>, Slot)> {
+    loop {
+        let next = tokio::select! {
+            next = unbound.next(server) => or_goodbye(next).await?,
+            () = task.stopped() => return None,
+        };
+        let (waiting, resume) = match next {
+            Next::Bound(bound) => {
+                supersede(server, &bound).await;
+                return Some((bound, slot));
+            }
+            Next::Resume(waiting, resume) => (waiting, resume),
+        };
+        unbound = waiting;
+        match find(server, unbound.account(), resume, task).await {
+            Ok((going, acked)) => {
+                let transport = unbound.into_transport();
+                let greet: Greeting = Box::new(|transport, resumed| transport.queue(&resumed));
+                going.go(Link { transport, slot, acked, greet });
+                return None;
+            }
+            Err(failed) => unbound.refuse(&failed),
+        }
+    }
+}
+
+/// Finds the stream that the client asks for; with how many of our stanzas it has.
+async fn find(
+    server: &Arc<Server>,
+    account: &BareJid,
+    resume: Result<Resume, Condition>,
+    task: &Task,
+) -> Result<(Going, u32), Element> {
+    let resume = resume.map_err(|condition| failed(condition, None))?;
+    let going = resumption::find(server, account, &resume, task).await?;
+    Ok((going, resume.acked))
+}
+
+/// A new session ends what was left of one with its address from before the start.
+async fn supersede(server: &Arc<Server>, bound: &Bound<Tls>) {
+    let cx = Ctx { server: Arc::clone(server), session: None };
+    let session = &bound.session;
+    let streams = cx.state::<StoredStreams>();
+    streams.supersede(&cx, session.account(), session.jid().resource()).await;
 }
 
 async fn handshake(

@@ -43,7 +43,7 @@ impl Receipts {
     /// Notes what goes out.
     pub(super) fn note<'a>(&mut self, parcels: impl IntoIterator<Item = &'a Parcel>) -> Noted {
         let before = self.unasked.len();
-        self.unasked.extend(parcels.into_iter().filter_map(|parcel| parcel.kept));
+        self.unasked.extend(parcels.into_iter().filter_map(Parcel::claim));
         match self.unasked.len() {
             now if now == before => Noted::Nothing,
             MANY.. => Noted::Many,
@@ -87,11 +87,12 @@ mod tests {
     use super::*;
     use crate::clock::Timestamp;
     use crate::ns;
-    use crate::router::ParcelKind;
+    use crate::router::{ParcelKind, Weight};
 
-    fn parcel(kept: Option<u64>) -> Parcel {
-        let xml = Bytes::new();
-        Parcel { kind: ParcelKind::Message, taken: Timestamp(0), kept, copies: None, xml }
+    fn parcel(number: Option<u64>) -> Parcel {
+        let (kind, weight) = (ParcelKind::Message, Weight::Now);
+        let parcel = Parcel::of(kind, weight, Timestamp(0), Bytes::new());
+        Parcel { number, is_queued: number.is_some(), ..parcel }
     }
 
     fn answer(id: &str, kind: &str) -> Element {

@@ -3,6 +3,9 @@
 //! Everything that goes out, answers included, passes the session's inbox, so that a client sees
 //! things in the order in which they happened. What is ready is written at once, in as few TLS
 //! records as it fits in.
+//!
+//! A session outlives its connection if the client has asked for that (XEP-0198): its task waits
+//! for the next one, and goes on where the last one broke off.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -12,25 +15,30 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tokio_rustls::server::TlsStream;
 
+use super::outgoing::{MANY, Outgoing, sent};
 use super::quiet::{Quiet, Turn};
 use super::receipts::{Noted, Receipts};
+use super::replay;
+use super::throttle::{Limits, Throttle};
+use crate::archive::{Filter, From, Item, Most};
 use crate::feature::Ctx;
+use crate::features::csi;
+use crate::features::stream_management::{self as management, Enable, StoredStreams};
 use crate::jid::Jid;
 use crate::net::Slot;
 use crate::ns;
-use crate::router::{self, Parcel, ParcelKind, Received, Session};
+use crate::router::{
+    self, Counted, Link, ManagedStream, Parcel, ParcelKind, Received, Resumable, Session, Tls,
+};
 use crate::server::Server;
-use crate::stanza::{Stanza, error_answer};
+use crate::stanza::{Condition, PresenceKind, Stanza, error_answer};
+use crate::store::StoreError;
 use crate::stream::bind::Bound;
 use crate::stream::{Closed, Event, StreamError, Transport};
 use crate::xml::Element;
-
-/// What a client's connection is after its TLS handshake.
-pub(super) type Tls = TlsStream<TcpStream>;
 
 type Stream = Transport<Tls>;
 
@@ -40,17 +48,43 @@ const WRITE_AT: usize = 64 * 1024;
 /// How long a client that does not read may keep a stream from being closed.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-/// A bound connection.
+/// Stanzas that a client may leave unacknowledged, though it is asked again and again: their places
+/// are remembered, some dozens of bytes each, when their text was left to the archive.
+const UNACKNOWLEDGED_MAX: usize = 20_000;
+
+/// What a client that comes back may leave unacknowledged before it is sent more of what it missed.
+const CATCH_UP_WINDOW: usize = 250;
+
+/// What is read from the archive at a time for a client that comes back.
+const PAGE: Most = Most { items: 100, bytes: 256 * 1024 };
+
+/// A bound connection, or a session that waits for its next one.
 pub(super) struct Connection {
     cx: Ctx,
     session: Arc<Session>,
-    transport: Stream,
-    /// Handed to the transport and not yet known to be written.
-    unsent: VecDeque<Parcel>,
+    wire: Option<Wire>,
+    /// Handed to the transport, and not yet known to be written or acknowledged.
+    outgoing: Outgoing,
     receipts: Receipts,
+    throttle: Throttle,
+    managed: Option<Managed>,
+}
+
+/// The connection that a session has at present.
+struct Wire {
+    transport: Stream,
     quiet: Quiet,
     /// Counted among the connections until dropped.
     _slot: Slot,
+}
+
+/// A session whose stream is managed.
+struct Managed {
+    stream: Arc<ManagedStream>,
+    /// How many of the client's stanzas came in; modulo 2^32.
+    received: u32,
+    /// New connections for this stream.
+    links: mpsc::UnboundedReceiver<Link>,
 }
 
 /// Why the task woke up.
@@ -58,6 +92,20 @@ enum Wake {
     Received(Received),
     Read,
     Turn(Turn),
+    Link(Box<Link>),
+}
+
+/// Why a connection is no longer served.
+enum End {
+    Closed(Closed),
+    /// The client has come back on another connection.
+    Replaced(Box<Link>),
+}
+
+impl<T: Into<Closed>> std::convert::From<T> for End {
+    fn from(why: T) -> Self {
+        End::Closed(why.into())
+    }
 }
 
 enum Never {}
@@ -66,17 +114,42 @@ impl Connection {
     /// Takes over from the login. Boxed, so that the task that serves it holds a pointer: what is
     /// moved through a future would be held by every idle connection again and again.
     pub(super) fn new(server: &Arc<Server>, bound: Bound<Tls>, slot: Slot) -> Box<Self> {
-        let Bound { mut transport, session } = bound;
-        transport.set_deadline(None);
+        let Bound { transport, session } = bound;
+        let mut connection = Self::detached(server, session);
+        connection.attach(transport, slot);
+        connection
+    }
+
+    /// A session of before the server's start that waits for its first connection (XEP-0198 §5).
+    pub(super) fn restored(
+        server: &Arc<Server>,
+        session: Arc<Session>,
+        received: u32,
+    ) -> Option<Box<Self>> {
+        let mut connection = Self::detached(server, Arc::clone(&session));
+        // Not written down before everything that it is owed has gone out again: until then what was
+        // written down before holds.
+        connection.manage(Arc::clone(session.stream()?), received);
+        session.inbox().start_spilling();
+        Some(connection)
+    }
+
+    fn detached(server: &Arc<Server>, session: Arc<Session>) -> Box<Self> {
         Box::new(Connection {
             cx: Ctx { server: Arc::clone(server), session: Some(Arc::clone(&session)) },
-            quiet: Quiet::new(&server.config().timeouts),
             session,
-            transport,
-            unsent: VecDeque::new(),
+            wire: None,
+            outgoing: Outgoing::default(),
             receipts: Receipts::default(),
-            _slot: slot,
+            throttle: Throttle::new(Limits::default()),
+            managed: None,
         })
+    }
+
+    fn attach(&mut self, mut transport: Stream, slot: Slot) {
+        transport.set_deadline(None);
+        let quiet = Quiet::new(&self.cx.server.config().timeouts);
+        self.wire = Some(Wire { transport, quiet, _slot: slot });
     }
 
     /// Ends the stream of a session that began while the server was stopping already.
@@ -84,31 +157,68 @@ impl Connection {
         self.session.close(error);
     }
 
-    /// Serves the session until its stream ends, then leaves nothing of it behind.
+    /// Serves the session until it is over, then leaves nothing of it behind.
     pub(super) async fn run(mut self: Box<Self>) {
-        let Err(why) = self.serve().await;
-        // Everything that receipts know of now was written before the client closed its stream.
-        let mut received = Vec::new();
-        if matches!(why, Closed::ByPeer) {
-            received = self.receipts.take();
+        // A client may have asked for a managed stream with its login (XEP-0386).
+        if let Some(stream) = self.session.stream().filter(|_| self.managed.is_none()) {
+            let stream = Arc::clone(stream);
+            self.manage(stream, 0);
         }
-        if !matches!(why, Closed::Lost(_)) {
-            // What was answered before the end is still the client's; if it cannot be written, the
-            // messages among it go back to the account.
-            self.flush().await.unwrap_or_default();
+        if csi::is_inactive(&self.session) {
+            // The throttle holds nothing yet, so nothing is sent that could fail.
+            self.set_inactive(true).unwrap_or_default();
         }
-        Box::pin(self.leave(&why, received)).await;
+        let mut begun = Ok(());
+        loop {
+            let served = match begun {
+                Ok(()) => self.serve().await.map(|never: Never| match never {}),
+                Err(why) => Err(End::Closed(why)),
+            };
+            begun = match served {
+                Ok(()) => Ok(()),
+                Err(End::Replaced(link)) => {
+                    let why = StreamError::conflict("the stream goes on elsewhere");
+                    self.hang_up(&why.into()).await;
+                    self.resume(*link).await
+                }
+                Err(End::Closed(why)) if self.outlives(&why) => {
+                    self.hang_up(&why).await;
+                    match self.hibernate().await {
+                        Some(link) => self.resume(link).await,
+                        None => return self.leave(why).await,
+                    }
+                }
+                Err(End::Closed(why)) => return self.leave(why).await,
+            };
+        }
     }
 
-    async fn serve(&mut self) -> Result<Never, Closed> {
+    /// Whether the session waits for another connection after this one has ended.
+    fn outlives(&self, end: &Closed) -> bool {
+        let is_resumable = self.managed.as_ref().is_some_and(|managed| managed.stream.is_resumable);
+        // A stream that was closed is over, and so is one that was abused (§7). What is silent or
+        // gone may come back.
+        let may_return = match end {
+            Closed::Lost(_) => true,
+            Closed::ByPeer => false,
+            Closed::Error(error) => error.condition() == "connection-timeout",
+        };
+        is_resumable && may_return && self.session.is_open()
+    }
+
+    async fn serve(&mut self) -> Result<Never, End> {
         // Stanzas may have come in one piece with the request to bind a resource.
         self.read().await?;
         loop {
             self.flush().await?;
+            if self.session.inbox().is_spilling() && self.catch_up().await? {
+                continue;
+            }
             match poll_fn(|cx| self.poll_wake(cx)).await? {
                 Wake::Received(received) => self.receive(received)?,
                 Wake::Read => self.read().await?,
                 Wake::Turn(turn) => self.turn(turn)?,
+                Wake::Link(link) => return Err(End::Replaced(link)),
             }
         }
     }
@@ -117,51 +227,97 @@ impl Connection {
         if let Poll::Ready(received) = self.session.inbox().poll_receive(cx) {
             return Poll::Ready(Ok(Wake::Received(received)));
         }
-        if let Poll::Ready(read) = self.transport.poll_fill(cx) {
+        if let Some(managed) = &mut self.managed
+            && let Poll::Ready(Some(link)) = managed.links.poll_recv(cx)
+        {
+            return Poll::Ready(Ok(Wake::Link(Box::new(link))));
+        }
+        let Some(wire) = &mut self.wire else { return Poll::Ready(Err(disconnected())) };
+        if let Poll::Ready(read) = wire.transport.poll_fill(cx) {
             return Poll::Ready(read.map(|()| Wake::Read));
         }
-        self.quiet.poll_turn(cx).map(|turn| Ok(Wake::Turn(turn)))
+        wire.quiet.poll_turn(cx).map(|turn| Ok(Wake::Turn(turn)))
     }
 
     fn receive(&mut self, received: Received) -> Result<(), Closed> {
-        let parcels = match received {
-            Received::Close(error) => return Err(error.into()),
-            Received::Parcels(parcels) => parcels,
-        };
+        match received {
+            Received::Close(error) => Err(error.into()),
+            Received::Parcels(parcels) => {
+                let parcels = self.throttle.pass(parcels);
+                self.send(parcels)
+            }
+        }
+    }
+
+    /// Hands stanzas to the transport.
+    fn send(&mut self, parcels: VecDeque<Parcel>) -> Result<(), Closed> {
+        let Some(wire) = &mut self.wire else { return Err(disconnected()) };
+        if parcels.is_empty() {
+            return Ok(());
+        }
         for parcel in &parcels {
-            self.transport.queue_bytes(&parcel.xml);
+            wire.transport.queue_bytes(&parcel.xml);
         }
-        match self.receipts.note(&parcels) {
-            Noted::Nothing => {}
-            Noted::Some => self.quiet.confirm_soon(),
-            Noted::Many => self.confirm(),
+        let Some(managed) = &self.managed else {
+            let noted = self.receipts.note(&parcels);
+            self.outgoing.extend(parcels);
+            match noted {
+                Noted::Nothing => {}
+                Noted::Some => wire.quiet.confirm_soon(),
+                Noted::Many => self.confirm(),
+            }
+            return Ok(());
+        };
+        {
+            let mut ledger = managed.stream.ledger();
+            parcels.iter().for_each(|parcel| ledger.send(sent(parcel)));
         }
-        if self.unsent.is_empty() {
-            self.unsent = parcels;
-        } else {
-            self.unsent.extend(parcels);
+        self.outgoing.extend(parcels);
+        wire.quiet.confirm_soon();
+        self.cx.server.journal.touch(&self.session);
+        if self.outgoing.unasked() >= MANY {
+            self.confirm();
         }
+        if self.outgoing.len() > UNACKNOWLEDGED_MAX {
+            let text = "acknowledge what you are sent";
+            return Err(StreamError::resource_constraint(text).into());
+        }
+        self.outgoing.shrink(self.cx.server.config().limits.outbox_bytes.as_usize());
         Ok(())
     }
 
     /// Writes everything that waits: what others sent, and the answers to what was just read.
     async fn flush(&mut self) -> Result<(), Closed> {
-        let mut end = Ok(());
-        while let (Ok(()), Some(received)) = (&end, self.session.inbox().try_receive()) {
-            end = self.receive(received);
+        let end = self.collect();
+        let written = self.write().await;
+        match (&written, &mut self.wire) {
+            (Ok(true), Some(wire)) => wire.quiet.said(),
+            (Ok(false), _) | (_, None) => {}
+            // Nothing more can be written; what was on its way is still remembered.
+            (Err(_), wire) => *wire = None,
         }
-        if self.write().await? {
-            self.quiet.said();
+        // That the stream is to be closed says more than that its connection is gone.
+        end.and(written.map(drop))?;
+        if self.managed.is_none() {
+            self.outgoing = Outgoing::default();
         }
-        self.unsent = VecDeque::new();
-        end
+        Ok(())
+    }
+
+    /// Hands over to the transport what waits in the inbox.
+    fn collect(&mut self) -> Result<(), Closed> {
+        while let Some(received) = self.session.inbox().try_receive() {
+            self.receive(received)?;
+        }
+        Ok(())
     }
 
     /// Writes, for as long as a client may take; if the stream is to be closed meanwhile, only for
     /// a moment more, so that what cannot be written is returned to its account in time.
     async fn write(&mut self) -> Result<bool, Closed> {
         let inbox = self.session.inbox();
-        let mut flush = pin!(self.transport.flush());
+        let Some(wire) = &mut self.wire else { return Err(disconnected()) };
+        let mut flush = pin!(wire.transport.flush());
         if let Poll::Ready(written) = poll_fn(|cx| Poll::Ready(flush.as_mut().poll(cx))).await {
             return written;
         }
@@ -180,8 +336,10 @@ impl Connection {
     }
 
     async fn read(&mut self) -> Result<(), Closed> {
-        self.quiet.heard();
-        while let Some(event) = self.transport.take()? {
+        if let Some(wire) = &mut self.wire {
+            wire.quiet.heard();
+        }
+        while let Some(event) = self.event()? {
             match event {
                 Event::Element(element) => {
                     self.element(element).await?;
@@ -189,7 +347,11 @@ impl Connection {
                         self.flush().await?;
                     }
                 }
-                Event::Close => return Err(Closed::ByPeer),
+                Event::Close => {
+                    // What came before the end is handled before the session is over.
+                    self.session.inbound().idle().await;
+                    return Err(Closed::ByPeer);
+                }
                 Event::Header(_) => {
                     return Err(StreamError::bad_format("a second stream header").into());
                 }
@@ -198,27 +360,224 @@ impl Connection {
         Ok(())
     }
 
+    fn event(&mut self) -> Result<Option<Event>, Closed> {
+        match &mut self.wire {
+            Some(wire) => Ok(wire.transport.take()?),
+            None => Err(disconnected()),
+        }
+    }
+
     async fn element(&mut self, mut element: Element) -> Result<(), Closed> {
         if !Stanza::is_stanza(&element) {
-            // RFC 6120 §4.9.3.24
-            return Err(StreamError::unsupported_stanza_type("not a stanza").into());
+            return self.nonza(&element).await;
         }
         self.check_from(&element)?;
         // RFC 6120 §8.1.5: the stream's language is that of stanzas that name none.
-        if let Some(lang) = self.transport.lang().filter(|_| element.lang().is_none()) {
+        let lang = self.wire.as_ref().and_then(|wire| wire.transport.lang());
+        if let Some(lang) = lang.filter(|_| element.lang().is_none()) {
             element.set_attr_ns(ns::XML, "lang", lang.clone());
         }
         let received = self.receipts.answered(&element);
         if !received.is_empty() {
             Box::pin(router::confirm(&self.cx, received)).await;
         }
-        let answer = match Stanza::from_client(element, self.session.jid()) {
-            // Boxed: what routing needs for a moment would otherwise be held by every idle session.
-            Ok(stanza) => Box::pin(router::route(&self.cx, stanza)).await,
-            Err(rejected) => error_answer(&rejected.element, &rejected.error),
+        let counted = self.count();
+        let stanza = match Stanza::from_client(element, self.session.jid()) {
+            Ok(stanza) => stanza,
+            Err(rejected) => {
+                self.session.inbound().idle().await;
+                if let Some(answer) = error_answer(&rejected.element, &rejected.error) {
+                    self.answer(&answer);
+                }
+                self.handled();
+                return Ok(());
+            }
         };
+        if let Stanza::Message(_) = &stanza {
+            return self.message(stanza, counted).await;
+        }
+        // RFC 6120 §10.1: messages that were sent before are through before this is handled.
+        self.session.inbound().idle().await;
+        let changes_presence = matches!(&stanza, Stanza::Presence(presence)
+            if presence.to.is_none()
+                && matches!(presence.kind, PresenceKind::Available | PresenceKind::Unavailable));
+        // Boxed: what routing needs for a moment would otherwise be held by every idle session.
+        let answer = Box::pin(router::route(&self.cx, stanza, None)).await;
+        self.keep_state().await?;
         if let Some(answer) = answer {
             self.answer(&answer);
+        }
+        self.handled();
+        if changes_presence {
+            self.cx.server.journal.touch_state(&self.session);
+        }
+        Ok(())
+    }
+
+    /// What a request has changed of a session that can be resumed is on disk before it is answered:
+    /// a client that was told that it gets copies is not to miss one after a crash. The request is
+    /// not counted yet, so without its answer it comes again.
+    async fn keep_state(&self) -> Result<(), StreamError> {
+        let stream = self.managed.as_ref().map(|managed| &managed.stream);
+        if stream.is_some_and(|stream| stream.is_resumable && stream.has_new_state()) {
+            Box::pin(management::put_now(&self.cx.server, &self.session))
+                .await
+                .map_err(store_failed)?;
+        }
+        Ok(())
+    }
+
+    /// A message may be under way still when this returns; it is counted when it is through.
+    async fn message(&mut self, stanza: Stanza, counted: Option<Counted>) -> Result<(), Closed> {
+        // The message is stored with its place on the stream: what came before it must not be
+        // forgotten in a crash that the message outlives.
+        self.settle().await?;
+        if let Some(answer) = Box::pin(router::route(&self.cx, stanza, counted)).await {
+            self.session.inbound().idle().await;
+            self.answer(&answer);
+            self.handled();
+        }
+        Ok(())
+    }
+
+    /// Which stanza this is on a managed stream.
+    fn count(&mut self) -> Option<Counted> {
+        let managed = self.managed.as_mut()?;
+        managed.received = managed.received.wrapping_add(1);
+        Some(Counted { stream: Arc::clone(&managed.stream), count: managed.received })
+    }
+
+    /// Waits until everything that came in is handled.
+    async fn idle(&self) {
+        self.session.inbound().idle().await;
+        self.handled();
+    }
+
+    /// Everything that came in is handled.
+    fn handled(&self) {
+        if let Some(managed) = &self.managed {
+            managed.stream.ledger().handled = managed.received;
+        }
+    }
+
+    /// What is no stanza: the elements of stream management and client state.
+    async fn nonza(&mut self, element: &Element) -> Result<(), Closed> {
+        if let Some(inactive) = csi::indicated(element) {
+            return self.set_inactive(inactive);
+        }
+        match (element.ns(), element.name()) {
+            (ns::SM, "enable") => self.enable(element).await,
+            (ns::SM, "r") if self.managed.is_some() => self.acknowledge().await,
+            (ns::SM, "a") if self.managed.is_some() => self.acknowledged(element).await,
+            (ns::SM, "resume") => {
+                let failed = management::failed(Condition::UnexpectedRequest, None);
+                self.queue(&failed)
+            }
+            // RFC 6120 §4.9.3.24
+            _ => Err(StreamError::unsupported_stanza_type("not a stanza").into()),
+        }
+    }
+
+    fn queue(&mut self, element: &Element) -> Result<(), Closed> {
+        match &mut self.wire {
+            Some(wire) => {
+                wire.transport.queue(element);
+                Ok(())
+            }
+            None => Err(disconnected()),
+        }
+    }
+
+    /// XEP-0352 §4
+    fn set_inactive(&mut self, inactive: bool) -> Result<(), Closed> {
+        csi::note(&self.session, inactive);
+        self.session.set_asleep(inactive);
+        if let Some(wire) = &mut self.wire {
+            wire.quiet.set_inactive(inactive);
+        }
+        let woken = self.throttle.set_inactive(inactive);
+        self.send(woken)
+    }
+
+    /// XEP-0198 §3
+    async fn enable(&mut self, element: &Element) -> Result<(), Closed> {
+        if self.managed.is_some() {
+            // §3: at most one attempt; the example answers, and the stream goes on as it is.
+            return self.queue(&management::failed(Condition::UnexpectedRequest, None));
+        }
+        let Some(enable) = Enable::read(element) else { return Ok(()) };
+        self.session.inbound().idle().await;
+        let begun = Box::pin(management::begin(&self.cx.server, &self.session, enable)).await;
+        let (stream, enabled) = match begun {
+            Ok(begun) => begun,
+            Err(condition) => return self.queue(&management::failed(condition, None)),
+        };
+        // What came before is written before `<enabled/>`, and neither counted nor remembered.
+        self.flush().await?;
+        self.manage(stream, 0);
+        self.queue(&enabled)
+    }
+
+    /// From now on the stream is managed.
+    fn manage(&mut self, stream: Arc<ManagedStream>, received: u32) {
+        let (sender, links) = mpsc::unbounded_channel();
+        if stream.is_resumable {
+            self.session.inbox().may_spill();
+            let resumable = Resumable { session: Arc::clone(&self.session), links: sender };
+            self.cx.server.streams.add(Arc::clone(&stream.id), resumable);
+        }
+        self.managed = Some(Managed { stream, received, links });
+    }
+
+    /// XEP-0198 §4: `<r/>` is answered when everything before it is handled, and known to be
+    /// handled after a crash.
+    async fn acknowledge(&mut self) -> Result<(), Closed> {
+        self.idle().await;
+        self.settle().await?;
+        let handled = self.managed.as_ref().map_or(0, |managed| managed.stream.ledger().handled);
+        self.queue(&management::answer(handled))
+    }
+
+    /// Makes sure that what is said to be handled will be so after a crash.
+    async fn settle(&mut self) -> Result<(), Closed> {
+        let Some(managed) = self.managed.as_ref().filter(|managed| managed.stream.is_resumable)
+        else {
+            return Ok(());
+        };
+        let (handled, stored) = {
+            let ledger = managed.stream.ledger();
+            (ledger.handled, ledger.stored)
+        };
+        if handled == stored {
+            return Ok(());
+        }
+        Box::pin(management::put_now(&self.cx.server, &self.session))
+            .await
+            .map_err(store_failed)?;
+        managed.stream.ledger().stored = handled;
+        Ok(())
+    }
+
+    /// XEP-0198 §4: `<a/>`
+    async fn acknowledged(&mut self, element: &Element) -> Result<(), Closed> {
+        let Some(count) = management::acknowledged(element) else {
+            return Err(StreamError::bad_format("an acknowledgement without a number").into());
+        };
+        self.confirmed(count).await.map_err(Closed::from)
+    }
+
+    async fn confirmed(&mut self, count: u32) -> Result<(), StreamError> {
+        let Some(managed) = &self.managed else { return Ok(()) };
+        let newly = managed.stream.ledger().ack(count);
+        let newly =
+            newly.map_err(|error| StreamError::handled_count_too_high(error.acked, error.sent))?;
+        let claims: Vec<_> =
+            self.outgoing.confirm(newly).filter_map(|parcel| parcel.claim()).collect();
+        if newly > 0 {
+            self.cx.server.journal.touch(&self.session);
+        }
+        if !claims.is_empty() {
+            Box::pin(router::confirm(&self.cx, claims)).await;
         }
         Ok(())
     }
@@ -244,36 +603,269 @@ impl Connection {
     /// Does what is due while nothing is said.
     fn turn(&mut self, turn: Turn) -> Result<(), Closed> {
         match turn {
-            Turn::Space => self.transport.queue_bytes(b" "),
+            Turn::Space => {
+                if let Some(wire) = &mut self.wire {
+                    wire.transport.queue_bytes(b" ");
+                }
+            }
             Turn::Confirm => self.confirm(),
+            Turn::Ask if self.managed.is_some() => self.ask(),
             Turn::Ask => self.answer(&ping(&self.session, &self.cx.server.stream_id())),
             Turn::GiveUp => return Err(StreamError::connection_timeout("no sign of life").into()),
         }
         Ok(())
     }
 
-    /// Asks, right behind them, whether kept messages have arrived.
+    /// Asks, right behind them, whether messages have arrived.
     fn confirm(&mut self) {
+        if self.managed.is_some() {
+            if self.outgoing.unasked() > 0 {
+                self.ask();
+            }
+            return;
+        }
         let id = self.cx.server.stream_id();
         let question = ping(&self.session, &id);
-        if self.receipts.ask(id) {
-            self.transport.queue(&question);
+        if self.receipts.ask(id)
+            && let Some(wire) = &mut self.wire
+        {
+            wire.transport.queue(&question);
+            wire.quiet.asked();
         }
     }
 
-    async fn leave(self: Box<Self>, why: &Closed, received: Vec<u64>) {
+    /// XEP-0198 §4: asks what the client has.
+    fn ask(&mut self) {
+        self.outgoing.asked();
+        if let Some(wire) = &mut self.wire {
+            wire.transport.queue(&management::request());
+            wire.quiet.asked();
+        }
+    }
+
+    /// Writes a page of what was left to the archive while nobody took it. Says whether to go on at
+    /// once: there is more, and the client keeps up.
+    async fn catch_up(&mut self) -> Result<bool, Closed> {
+        if self.outgoing.len() > CATCH_UP_WINDOW {
+            // Its acknowledgements wake this task.
+            return Ok(false);
+        }
+        self.session.inbox().begin_catching_up();
+        if self.next_page().await? {
+            return Ok(true);
+        }
+        match self.session.inbox().end_catching_up() {
+            None => Ok(true),
+            Some(lost_presence) => {
+                if lost_presence {
+                    self.refresh_presence().await;
+                }
+                Ok(false)
+            }
+        }
+    }
+
+    /// Writes one page of what came after the last message that the client was sent.
+    async fn next_page(&mut self) -> Result<bool, Closed> {
+        let Some(managed) = &self.managed else { return Ok(false) };
+        let position = managed.stream.ledger().position;
+        let (archive, account) = (&self.cx.server.archive, self.session.account());
+        let filter = Filter { after: Some(position), ..Filter::default() };
+        let page = archive.page(account, &filter, From::Start, PAGE);
+        let found = Box::pin(page).await.map_err(store_failed)?;
+        let parcels = found.items.iter();
+        let parcels = parcels.filter_map(|item| replay::parcel(&self.cx, &self.session, item));
+        let parcels = parcels.collect();
+        self.send(parcels)?;
+        if let (Some(managed), Some(last)) = (&self.managed, found.items.last()) {
+            let mut ledger = managed.stream.ledger();
+            ledger.position = ledger.position.max(last.number);
+        }
+        self.flush().await?;
+        Ok(found.more)
+    }
+
+    /// Presence that was lost is that of others: saying ours again gathers it.
+    async fn refresh_presence(&mut self) {
+        if let Some(presence) = self.session.presence() {
+            self.session.set_unavailable();
+            let stanza = Stanza::Presence((*presence).clone());
+            Box::pin(router::route(&self.cx, stanza, None)).await;
+            self.cx.server.journal.touch_state(&self.session);
+        }
+    }
+
+    /// Lets go of the connection and says why.
+    async fn hang_up(&mut self, why: &Closed) {
+        if let Some(wire) = self.wire.take() {
+            drop(timeout(GOODBYE, wire.transport.close(why)).await);
+        }
+    }
+
+    /// Waits for the client to come back; nothing if it does not in time, or must not.
+    async fn hibernate(&mut self) -> Option<Link> {
+        tracing::debug!("a session waits to be resumed");
+        self.idle().await;
+        self.session.set_asleep(true);
+        let managed = self.managed.as_mut()?;
+        let max = managed.stream.max;
+        managed.stream.set_broken(Some(self.cx.server.clock.now()));
+        let inbox = self.session.inbox();
+        inbox.set_stalled(true);
+        let link = tokio::select! {
+            link = managed.links.recv() => link,
+            () = poll_fn(|cx| inbox.poll_closing(cx)) => None,
+            () = tokio::time::sleep(max) => None,
+        };
+        inbox.set_stalled(false);
+        if link.is_some() {
+            managed.stream.set_broken(None);
+        }
+        link
+    }
+
+    /// Goes on with another connection, XEP-0198 §5.
+    async fn resume(&mut self, link: Link) -> Result<(), Closed> {
+        let Link { mut transport, slot, acked, greet } = link;
+        let resumed = match self.try_resume(acked).await {
+            Ok(resumed) => resumed,
+            Err(error) => {
+                // Whoever says such things is gone now; the session still waits.
+                transport.close(&error).await;
+                return Ok(());
+            }
+        };
+        greet(&mut transport, resumed);
+        self.attach(transport, slot);
+        self.session.set_asleep(false);
+        csi::note(&self.session, false);
+        let woken = self.throttle.set_inactive(false);
+        self.send_again(woken).await?;
+        let stream = self.session.stream().filter(|stream| stream.is_owed());
+        if let Some(stream) = stream.cloned() {
+            // All of it is on the ledger now.
+            let (server, account) = (&self.cx.server, self.session.account());
+            Box::pin(async {
+                management::put_now(server, &self.session).await?;
+                management::clear_owed(server, account, &stream.id).await
+            })
+            .await
+            .map_err(store_failed)?;
+        }
+        Ok(())
+    }
+
+    async fn try_resume(&mut self, acked: u32) -> Result<Element, Closed> {
+        self.idle().await;
+        self.confirmed(acked).await?;
+        self.settle().await?;
+        let Some(managed) = &self.managed else {
+            return Err(StreamError::undefined_condition("the stream is not managed").into());
+        };
+        let handled = managed.stream.ledger().handled;
+        Ok(management::resumed(&managed.stream.id, handled))
+    }
+
+    /// Everything that the client does not have goes out again, in its order.
+    async fn send_again(&mut self, woken: VecDeque<Parcel>) -> Result<(), Closed> {
+        let Some(wire) = &mut self.wire else { return Err(disconnected()) };
+        for parcel in self.outgoing.iter() {
+            if !parcel.xml.is_empty() {
+                wire.transport.queue_bytes(&parcel.xml);
+                continue;
+            }
+            let Some(number) = parcel.number else { continue };
+            let text = self.cx.server.archive.text(number).await.map_err(store_failed)?;
+            let item = text.map(|text| Item { number, text });
+            let again = item.and_then(|item| replay::parcel(&self.cx, &self.session, &item));
+            match again {
+                Some(again) => wire.transport.queue_bytes(&again.xml),
+                // It has expired since. Something must stand in its place, or the client would
+                // count wrongly from here on.
+                None => wire.transport.queue(&Element::new(ns::CLIENT, "message")),
+            }
+        }
+        if self.outgoing.len() > 0 {
+            self.ask();
+        }
+        self.send(woken)?;
+        // A stream from before the start is written down as soon as the client says something. What
+        // it is owed has to be on the ledger by then.
+        self.collect()
+    }
+
+    /// The stream goes on after the server's restart: what it is owed is written down.
+    async fn stop(mut self: Box<Self>, why: Closed) {
+        let mut owed = self.outgoing.take();
+        owed.extend(self.throttle.take());
+        owed.extend(self.session.inbox().shut());
+        self.handled();
+        if let Err(error) = management::put_owed(&self.cx.server, &self.session, owed).await {
+            tracing::error!(%error, "a session cannot be resumed after the restart");
+        }
+        self.hang_up(&why).await;
+    }
+
+    async fn leave(mut self: Box<Self>, why: Closed) {
         tracing::debug!(why = %why, "session ended");
-        let Connection { cx, session, transport, mut unsent, _slot, .. } = *self;
+        let mut received = Vec::new();
+        if matches!(why, Closed::ByPeer) {
+            // Everything that receipts know of now was written before the client closed its stream.
+            received = self.receipts.take();
+        }
+        let end = self.session.inbox().end();
+        if !matches!(why, Closed::Lost(_)) && self.wire.is_some() {
+            // What was answered before the end is still the client's; if it cannot be written, the
+            // messages among it go back to the account.
+            self.flush().await.unwrap_or_default();
+        }
+        self.session.inbound().idle().await;
+        let stops = is_shutdown(&why) || end.is_some_and(|error| error.condition() == SHUTDOWN);
+        if stops && self.managed.as_ref().is_some_and(|managed| managed.stream.is_resumable) {
+            return self.stop(why).await;
+        }
+        let Connection { cx, session, wire, mut outgoing, mut throttle, managed, .. } = *self;
+        if let Some(managed) = managed {
+            cx.server.streams.remove(&managed.stream.id);
+            drop(managed.links);
+            if !matches!(why, Closed::ByPeer) {
+                let handled = managed.stream.ledger().handled;
+                cx.state::<StoredStreams>().note_over(Arc::clone(&managed.stream.key), handled);
+            }
+            cx.server.journal.end(&session);
+        }
         cx.server.sessions.remove(&session);
+        let mut unsent = outgoing.take();
+        unsent.extend(throttle.take());
         unsent.extend(session.inbox().shut());
+        replay::refill(&cx, &session, &mut unsent).await;
         if !received.is_empty() {
             Box::pin(router::confirm(&cx, received)).await;
         }
         router::end_session(&cx, &session).await;
         unsent.retain(|parcel| parcel.kind != ParcelKind::Presence);
         router::return_undelivered(&cx, unsent).await;
-        transport.close(why).await;
+        if let Some(wire) = wire {
+            // There is nothing left to lose but time, which a server that stops does not have.
+            drop(timeout(GOODBYE, wire.transport.close(&why)).await);
+        }
     }
+}
+
+const SHUTDOWN: &str = "system-shutdown";
+
+fn is_shutdown(why: &Closed) -> bool {
+    matches!(why, Closed::Error(error) if error.condition() == SHUTDOWN)
+}
+
+/// There is no connection at present; whoever asks finds out by this.
+fn disconnected() -> Closed {
+    Closed::Lost(io::ErrorKind::NotConnected)
+}
+
+fn store_failed(error: StoreError) -> StreamError {
+    tracing::error!(%error, "the archive cannot be used");
+    StreamError::internal_server_error("the server cannot read or write its disk")
 }
 
 /// XEP-0199: asks a client whether it is there.

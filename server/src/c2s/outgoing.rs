@@ -1,0 +1,136 @@
+//! Stanzas that were handed to the connection and may yet be lost: not written, or on a managed
+//! stream not acknowledged (XEP-0198).
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use crate::router::{Parcel, ParcelKind, Sent};
+
+/// With this many unasked about, the question does not wait.
+pub(super) const MANY: usize = 32;
+
+/// The stanzas, the oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Outgoing {
+    parcels: VecDeque<Parcel>,
+    bytes: usize,
+    /// How many of the oldest have lost their bytes.
+    emptied: usize,
+    /// How many went out since the client was asked what it has.
+    unasked: usize,
+}
+
+impl Outgoing {
+    /// Stanzas go out.
+    pub(super) fn extend(&mut self, parcels: VecDeque<Parcel>) {
+        self.unasked += parcels.len();
+        self.bytes += parcels.iter().map(|parcel| parcel.xml.len()).sum::<usize>();
+        if self.parcels.is_empty() {
+            self.parcels = parcels;
+        } else {
+            self.parcels.extend(parcels);
+        }
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.parcels.len()
+    }
+
+    /// How many went out since the client was asked.
+    pub(super) fn unasked(&self) -> usize {
+        self.unasked
+    }
+
+    /// The client is asked.
+    pub(super) fn asked(&mut self) {
+        self.unasked = 0;
+    }
+
+    /// The oldest are known to have arrived.
+    pub(super) fn confirm(&mut self, count: usize) -> impl Iterator<Item = Parcel> + '_ {
+        let count = count.min(self.parcels.len());
+        self.emptied = self.emptied.saturating_sub(count);
+        self.unasked = self.unasked.min(self.parcels.len() - count);
+        let bytes = &mut self.bytes;
+        self.parcels
+            .drain(..count)
+            .inspect(|parcel| *bytes = bytes.saturating_sub(parcel.xml.len()))
+    }
+
+    /// Leaves the oldest to the archive until no more than `most` bytes are held: they keep their
+    /// places, and are read from there should they have to go out again.
+    pub(super) fn shrink(&mut self, most: usize) {
+        while self.bytes > most {
+            let Some(parcel) = self.parcels.get_mut(self.emptied) else { return };
+            self.emptied += 1;
+            if parcel.number.is_some() {
+                self.bytes = self.bytes.saturating_sub(parcel.xml.len());
+                parcel.xml = Bytes::new();
+            }
+        }
+    }
+
+    /// All of them, to go out again.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Parcel> {
+        self.parcels.iter()
+    }
+
+    /// Takes all of them; nobody waits for them any more.
+    pub(super) fn take(&mut self) -> VecDeque<Parcel> {
+        *self = Outgoing { parcels: std::mem::take(&mut self.parcels), ..Outgoing::default() };
+        std::mem::take(&mut self.parcels)
+    }
+}
+
+/// What a ledger remembers of a stanza.
+pub(super) fn sent(parcel: &Parcel) -> Sent {
+    // What is in the account's queue comes from there again.
+    match (parcel.kind, parcel.number.filter(|_| parcel.is_in_archive())) {
+        (_, Some(number)) => Sent::Message(number),
+        (ParcelKind::Iq | ParcelKind::Result, None) => Sent::Iq,
+        _ => Sent::Passing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::router::Weight;
+
+    fn parcel(number: Option<u64>, bytes: usize) -> Parcel {
+        let xml = Bytes::from(vec![b' '; bytes]);
+        let parcel = Parcel::of(ParcelKind::Message, Weight::Now, Timestamp(0), xml);
+        Parcel { number, ..parcel }
+    }
+
+    fn outgoing() -> Outgoing {
+        let mut outgoing = Outgoing::default();
+        outgoing.extend([parcel(Some(1), 10), parcel(None, 10), parcel(Some(3), 10)].into());
+        outgoing
+    }
+
+    #[test]
+    fn the_oldest_that_the_archive_has_are_left_to_it() {
+        let mut outgoing = outgoing();
+        outgoing.shrink(20);
+        let sizes = |outgoing: &Outgoing| outgoing.iter().map(|p| p.xml.len()).collect::<Vec<_>>();
+        assert_eq!(sizes(&outgoing), [0, 10, 10]);
+        outgoing.shrink(5);
+        assert_eq!(sizes(&outgoing), [0, 10, 0]);
+        assert_eq!(outgoing.confirm(2).count(), 2);
+        assert_eq!((sizes(&outgoing), outgoing.bytes), (vec![0], 0));
+    }
+
+    #[test]
+    fn what_is_confirmed_need_not_be_asked_about() {
+        let mut outgoing = outgoing();
+        assert_eq!(outgoing.unasked(), 3);
+        assert_eq!(outgoing.confirm(2).count(), 2);
+        assert_eq!(outgoing.unasked(), 1);
+        assert_eq!(outgoing.confirm(5).count(), 1);
+        assert_eq!((outgoing.unasked(), outgoing.bytes), (0, 0));
+    }
+}
