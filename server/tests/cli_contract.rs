@@ -18,9 +18,14 @@ const COMMANDS: &[&[&str]] = &[
     &["user", "passwd"],
     &["user", "disable"],
     &["user", "enable"],
+    &["user", "devices"],
+    &["user", "retention"],
     &["user", "remove"],
     &["store"],
     &["store", "check"],
+    &["archive"],
+    &["archive", "status"],
+    &["archive", "expire"],
     &["xeps"],
     &["completions"],
 ];
@@ -35,7 +40,7 @@ async fn the_help_of_every_command_has_an_example() {
 
 #[tokio::test]
 async fn the_list_of_commands_above_is_whole() {
-    for name in [&[][..], &["user"], &["store"]] {
+    for name in [&[][..], &["user"], &["store"], &["archive"]] {
         let help = run(&[name, &["--help"][..]].concat()).await.ok();
         let (_, list) = help.split_once("Commands:\n").unwrap();
         let listed = list.lines().take_while(|line| !line.is_empty());

@@ -13,7 +13,7 @@ struct Systemd(UnixDatagram);
 impl Systemd {
     fn new(site: &Site) -> Self {
         let socket = UnixDatagram::bind(site.path().join("notify")).unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         Systemd(socket)
     }
 

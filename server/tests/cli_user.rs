@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::cli_process::{Process, Site, is_presence};
+use crate::kit::sasl2::{LAPTOP, PHONE, agent, bind, request_token, token};
 use crate::kit::{Client, Cloister, Hash, RawClient, Scram};
 
 /// Records of a tree.
@@ -227,4 +228,82 @@ async fn a_removal_that_was_interrupted_is_finished_at_the_next_start() {
     cloister.server().accounts.set_leaving(&juliet).await.unwrap();
     let cloister = cloister.restart().await;
     assert!(cloister.server().accounts.find(&juliet).await.unwrap().is_none());
+}
+
+/// A device that is given a token; its client is connected.
+async fn device(site: &Site, server: &Process, id: &str) -> RawClient {
+    let raw = RawClient::connect(server.starttls()).await;
+    let mut raw = raw.starttls(site.authority().client(), "localhost").await.unwrap();
+    raw.open("localhost").await;
+    let inline = format!("{}{}{}", agent(id), request_token("HT-SHA-256-NONE"), bind(""));
+    let juliet = Scram::new(Hash::Sha256, "juliet", "secret password");
+    token(&raw.scram2(&juliet, &inline).await.unwrap());
+    raw.features().await;
+    raw
+}
+
+#[tokio::test]
+async fn devices_are_listed_and_one_of_them_is_logged_out() {
+    let site = Site::new();
+    site.account("juliet@localhost", "secret password").await;
+    let server = site.serve().await;
+    let mut phone = device(&site, &server, PHONE).await;
+    let mut laptop = device(&site, &server, LAPTOP).await;
+    let list = site.run(&["user", "devices", "juliet@localhost"]).await.ok();
+    assert!(
+        list.contains("AwesomeXMPP") && list.contains(PHONE) && list.contains(LAPTOP),
+        "{list}"
+    );
+    let rows = site.run(&["user", "devices", "juliet@localhost", "--json"]).await.json();
+    assert_eq!(rows[0]["id"], LAPTOP);
+    assert_eq!(rows[0]["mechanism"], "HT-SHA-256-NONE");
+    assert_eq!(rows[1]["sessions"], 1);
+    let said = site.run(&["user", "devices", "juliet@localhost", "--revoke", PHONE]).await.ok();
+    assert_eq!(said, "1 device of juliet@localhost is logged out, and its session was closed.\n");
+    assert_eq!(phone.error().await, "reset");
+    laptop.answers().await;
+    let rows = site.run(&["user", "devices", "juliet@localhost", "--json"]).await.json();
+    assert_eq!(rows.as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn devices_are_logged_out_while_the_server_is_down() {
+    let site = Site::new();
+    site.account("juliet@localhost", "secret password").await;
+    let server = site.serve().await;
+    device(&site, &server, PHONE).await;
+    device(&site, &server, LAPTOP).await;
+    server.stop().await;
+    let said = site.run(&["user", "devices", "juliet@localhost", "--revoke", "all"]).await.ok();
+    assert_eq!(said, "2 devices of juliet@localhost are logged out.\n");
+    let rows = site.run(&["user", "devices", "juliet@localhost", "--json"]).await.json();
+    assert_eq!(rows.as_array().unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn a_device_or_account_that_there_is_not_is_an_error_with_the_remedy() {
+    let site = Site::new();
+    site.account("juliet@localhost", "secret password").await;
+    let missing = site.run(&["user", "devices", "juliet@localhost", "--revoke", PHONE]).await;
+    assert!(missing.failed().contains("cloister user devices"));
+    let nobody = site.run(&["user", "devices", "romeo@localhost"]).await;
+    assert!(nobody.failed().contains("cloister user list"));
+}
+
+#[tokio::test]
+async fn an_account_keeps_messages_for_as_long_as_the_operator_says() {
+    let site = Site::new();
+    site.account("juliet@localhost", "secret password").await;
+    let retention = async |wish: &[&str]| {
+        site.run(&[&["user", "retention", "juliet@localhost"], wish].concat()).await.ok()
+    };
+    assert!(retention(&[]).await.contains("30d, as configured"));
+    assert!(retention(&["90d"]).await.contains("90d, as set"));
+    let _server = site.serve().await;
+    assert!(retention(&[]).await.contains("90d, as set"));
+    assert!(retention(&["default"]).await.contains("30d, as configured"));
+    let wrong = ["user", "retention", "juliet@localhost", "long"];
+    assert_eq!(site.run(&wrong).await.code, Some(2));
+    assert!(site.run(&["archive", "expire"]).await.ok().contains("0 periods"));
+    assert!(site.run(&["archive", "status", "--json"]).await.ok().starts_with('['));
 }

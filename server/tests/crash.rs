@@ -3,13 +3,17 @@
 //! The result of a roster set acknowledges the set. A message has no answer of its own: the result
 //! of a ping that was sent behind it acknowledges it, as a session handles its stanzas in order.
 //!
-//! What is acknowledged about a message depends on the reader. For one who is away it is kept, and
-//! has to come. For one who is there it is handed to a connection, and RFC 6120 has nothing by which
-//! a client would say that it has come: the last ones can die with the server, in its memory. They
-//! are counted; one that has a successor must not be missing.
+//! A message that was acknowledged, and one that anybody has seen, is in the archives of both
+//! parties from then on, once, under one id. What else follows depends on the reader. For one who is
+//! away it has to come. For one who is there it is handed to a connection, and these clients use
+//! nothing by which they would say that it has come (XEP-0198; see `histories` for those that do):
+//! the last ones may not arrive, and are to be found in the archive. They are counted; one that has
+//! a successor must not be missing.
 //!
 //! One data directory goes through all cycles. `CRASH_SEED` repeats a run's choices; the moment at
 //! which the kill meets the server is never the same.
+
+mod archives;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
@@ -24,6 +28,7 @@ use rustls::ClientConfig;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+use self::archives::Archive;
 use crate::cli_process::{Process, Site};
 use crate::kit::{Hash, Incoming, RawClient, Scram, body};
 
@@ -52,11 +57,12 @@ async fn a_killed_server_has_lost_nothing_that_it_acknowledged() {
         play.cycle(cycle).await;
     }
     play.look(CYCLES).await;
+    play.read_archives_from_the_beginning().await;
     let Total { sets, messages, kept, again, in_flight } = play.total;
     println!(
         "{CYCLES} cycles, {sets} acknowledged roster changes, {messages} acknowledged messages \
-         ({kept} of them to readers who were away), {again} came again, {in_flight} died on the \
-         way to a reader who was there"
+         ({kept} of them to readers who were away), {again} came again, {in_flight} did not arrive \
+         at a reader who was there, and are in the archive only"
     );
     // A server that hardly answers proves nothing.
     assert!(sets > CYCLES && kept > CYCLES);
@@ -69,6 +75,10 @@ struct Play {
     dice: Dice,
     writers: Vec<Writer>,
     readers: Vec<Reader>,
+    /// Everybody's archive, as far as it was read.
+    archives: BTreeMap<&'static str, Archive>,
+    /// What was acknowledged since: the reader, and the message.
+    stored: Vec<(&'static str, Key)>,
     total: Total,
 }
 
@@ -91,7 +101,8 @@ impl Play {
         let mut dice = Dice(seed);
         let writers = WRITERS.iter().map(|name| Writer::new(name, dice.split())).collect();
         let readers = READERS.iter().map(|name| Reader::new(name)).collect();
-        Play { site, tls, dice, writers, readers, total: Total::default() }
+        let (archives, stored, total) = Default::default();
+        Play { site, tls, dice, writers, readers, archives, stored, total }
     }
 
     /// Looks for what earlier cycles left, writes, and kills.
@@ -124,6 +135,7 @@ impl Play {
             for Message { reader, number, was_away } in writer.delivered.drain(..) {
                 self.total.kept += u64::from(was_away);
                 let reader = &mut self.readers[reader];
+                self.stored.push((reader.name, (writer.name, number)));
                 self.total.in_flight += u64::from(!reader.expect((writer.name, number), was_away));
             }
         }
@@ -147,7 +159,40 @@ impl Play {
             let raw = bound(&server, &self.tls, reader.name).await;
             self.total.again += reader.collect(raw, cycle).await;
         }
+        self.look_into_archives(&server, cycle).await;
         server
+    }
+
+    /// Both parties' archives hold what was acknowledged and what has been seen, under one id.
+    async fn look_into_archives(&mut self, server: &Process, cycle: u64) {
+        for name in WRITERS.iter().chain(&READERS) {
+            let raw = bound(server, &self.tls, name).await;
+            self.archives.entry(name).or_default().catch_up(raw).await;
+        }
+        let acknowledged = self.stored.drain(..).map(|(reader, key)| (reader, key, None));
+        let seen = self.readers.iter_mut().flat_map(|reader| {
+            let (name, seen) = (reader.name, &reader.seen);
+            reader.fresh.drain(..).map(move |key| (name, key, Some(&seen[&key])))
+        });
+        for (reader, key, seen) in acknowledged.chain(seen) {
+            let ids = (self.archives[key.0].id(key), self.archives[reader].id(key));
+            let is_there = ids.0.is_some() && ids.0 == ids.1;
+            assert!(
+                is_there && seen.is_none_or(|seen| ids.1 == Some(seen)),
+                "cycle {cycle}: {key:?} to {reader} was seen as {seen:?}, the archives have {ids:?}"
+            );
+        }
+    }
+
+    /// Nothing that an archive showed once has changed or gone.
+    async fn read_archives_from_the_beginning(&self) {
+        let server = self.site.serve().await;
+        for (name, known) in &self.archives {
+            let mut archive = Archive::default();
+            archive.catch_up(bound(&server, &self.tls, name).await).await;
+            assert!(archive == *known, "{name}'s archive is not what it was");
+        }
+        server.kill().await;
     }
 }
 
@@ -333,6 +378,8 @@ struct Reader {
     /// What has come: its stanza id.
     seen: BTreeMap<Key, String>,
     keys: HashMap<String, Key>,
+    /// What has come for the first time since the archives were read.
+    fresh: Vec<Key>,
     /// What has come and the server may not know of it.
     unconfirmed: BTreeSet<Key>,
 }
@@ -354,8 +401,8 @@ struct Hearing {
 
 impl Reader {
     fn new(name: &'static str) -> Self {
-        let (expected, last, seen, keys, unconfirmed) = Default::default();
-        Reader { name, expected, last, seen, keys, unconfirmed }
+        let (expected, last, seen, keys, fresh, unconfirmed) = Default::default();
+        Reader { name, expected, last, seen, keys, fresh, unconfirmed }
     }
 
     /// From now on that message must come, unless it has; false if it need not.
@@ -450,12 +497,8 @@ impl Reader {
     fn receive(&mut self, hearing: &mut Hearing, message: &Element) {
         let (name, xml, text) = (self.name, message.to_xml(), body(message));
         let id = message.child(ns::STANZA_ID, "stanza-id").and_then(|id| id.attr("id")).unwrap();
-        let mut words = text.split(' ');
-        let writer = words.next().and_then(|word| WRITERS.iter().find(|writer| **writer == word));
-        let number = words.next().and_then(|word| word.parse().ok());
-        let (Some(writer), Some(number)) = (writer, number) else { panic!("{name}: {xml}") };
-        assert!(text.ends_with('.'), "{name}: half a message: {xml}");
-        let key = (*writer, number);
+        let key = key_in(&text);
+        let (writer, number) = key;
         let last = hearing.last.insert(writer, number);
         assert!(last < Some(number), "{name}: after {last:?} comes {xml}");
         let of = self.keys.entry(id.to_owned()).or_insert(key);
@@ -464,11 +507,22 @@ impl Reader {
             assert_eq!(before, id, "{name}: again, with another id: {xml}");
             assert!(self.unconfirmed.contains(&key), "{name}: it was known to have: {xml}");
             hearing.again += 1;
+        } else {
+            self.fresh.push(key);
         }
         hearing.received += 1;
         self.expected.remove(&key);
         self.unconfirmed.insert(key);
     }
+}
+
+/// The message that says so.
+fn key_in(text: &str) -> Key {
+    let mut words = text.split(' ');
+    let writer = words.next().and_then(|word| WRITERS.iter().find(|writer| **writer == word));
+    let number = words.next().and_then(|word| word.parse().ok());
+    assert!(text.ends_with('.'), "half a message: {text}");
+    writer.copied().zip(number).unwrap_or_else(|| panic!("nobody wrote {text}"))
 }
 
 /// A connection with a resource.

@@ -1,5 +1,5 @@
-//! A full disk: what has to be kept is refused, everything else goes on, and when there is space
-//! again the server goes on by itself.
+//! A full disk: what has to be kept is refused, messages for the archive too, everything else goes
+//! on, and when there is space again the server goes on by itself.
 //!
 //! The disk is full when a test says so. What the engine does on one that really is full, is proved
 //! by the store's own tests.
@@ -12,6 +12,7 @@ use cloister::store::Disk;
 use cloister::xml::Element;
 
 use crate::kit::{Client, Cloister, body, condition};
+use crate::xep_0313_mam::query;
 
 const ROSTER: &str = "<query xmlns='jabber:iq:roster'/>";
 const TYBALT: &str =
@@ -139,7 +140,38 @@ async fn a_message_to_somebody_who_is_away_is_refused_and_not_delivered_later() 
 }
 
 #[tokio::test]
-async fn who_is_there_notices_nothing() {
+async fn a_message_for_the_archive_is_refused_and_nobody_sees_it_even_of_those_who_are_there() {
+    let site = Site::new().await;
+    let mut juliet = site.cloister.online("juliet", "balcony").await;
+    let mut romeo = site.cloister.online("romeo", "orchard").await;
+    site.cloister.befriend(&mut juliet, &mut romeo).await;
+    let phone = site.cloister.online("romeo/phone", "orchard").await;
+    phone.iq_ok("set", None, "<enable xmlns='urn:xmpp:carbons:2'/>").await;
+    for client in [&juliet, &romeo, &phone] {
+        client.drain().await;
+    }
+    site.fill();
+    for to in [juliet.bare(), juliet.jid()] {
+        say(&romeo, to, "refused").await;
+        let error = romeo.receive().await;
+        assert_eq!((error.name(), error.attr("type")), ("message", Some("error")));
+        assert_eq!(error.attr("from"), Some(to));
+        assert_eq!(wait(&error), "resource-constraint");
+    }
+    // Nor a copy: whoever has seen a message can find it in the archive.
+    juliet.expect_silence().await;
+    phone.expect_silence().await;
+    site.free();
+    say(&romeo, juliet.bare(), "taken").await;
+    assert_eq!(body(&juliet.receive().await), "taken");
+    let archived = |client| async move { query(client, "").await.bodies() };
+    assert_eq!(archived(&romeo).await, ["taken"]);
+    assert_eq!(archived(&juliet).await, ["taken"]);
+    site.check().await;
+}
+
+#[tokio::test]
+async fn what_needs_no_disk_goes_on_between_those_who_are_there() {
     let site = Site::new().await;
     let mut juliet = site.cloister.online("juliet", "balcony").await;
     let mut romeo = site.cloister.online("romeo", "orchard").await;
@@ -151,10 +183,16 @@ async fn who_is_there_notices_nothing() {
     let romeo = site.cloister.online("romeo", "orchard").await;
     let presence = juliet.receive().await;
     assert_eq!((presence.name(), presence.attr("from")), ("presence", Some(romeo.jid())));
-    say(&romeo, juliet.bare(), "hi").await;
-    assert_eq!(body(&juliet.receive_where("a message", is_message).await), "hi");
-    say(&juliet, romeo.jid(), "ho").await;
-    assert_eq!(body(&romeo.receive_where("a message", is_message).await), "ho");
+    for inside in [
+        "<body>psst</body><no-store xmlns='urn:xmpp:hints'/>",
+        "<composing xmlns='http://jabber.org/protocol/chatstates'/>",
+    ] {
+        for (from, to) in [(&romeo, &juliet), (&juliet, &romeo)] {
+            from.send(format!("<message to='{}' type='chat'>{inside}</message>", to.jid())).await;
+            let came = to.receive_where("a message", is_message).await;
+            assert_eq!((came.attr("from"), came.attr("type")), (Some(from.jid()), Some("chat")));
+        }
+    }
     assert_eq!(roster(&juliet).await, before);
     // Leaving is noted with a time, which may be missing later; everybody hears of it.
     romeo.close().await;

@@ -17,6 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["nix"],
     &["config"],
     &["store"],
+    &["archive"],
     // What a stream is made of, without knowing what is said on it.
     &[
         "stream::error",
@@ -28,9 +29,19 @@ const LAYERS: &[&[&str]] = &[
     ],
     &["auth::scram", "auth::password", "auth::throttle"],
     // Who is online, and what waits for them.
-    &["router::inbox", "router::slots", "router::locks", "router::registry", "router::envelope"],
+    &[
+        "router::weight",
+        "router::inbound",
+        "router::inbox",
+        "router::lanes",
+        "router::slots",
+        "router::streams",
+        "router::locks",
+        "router::registry",
+        "router::envelope",
+    ],
     // The server's state and the contract of its features: each holds the others.
-    &["auth", "net", "feature", "server", "stream::features"],
+    &["auth", "net", "feature", "server", "retention", "stream::features"],
     &["router"],
     &["features"],
     &["stream"],

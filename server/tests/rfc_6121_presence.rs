@@ -434,6 +434,6 @@ async fn the_end_of_a_replaced_connection_does_not_hide_its_successor() {
     // Nor does what it still had to say.
     let stanza = crate::kit::element("<presence><show>xa</show></presence>");
     let stanza = cloister::stanza::Stanza::from_client(stanza, &jid).unwrap();
-    assert!(router::route(&cx, stanza).await.is_none());
+    assert!(router::route(&cx, stanza, None).await.is_none());
     juliet.expect_silence().await;
 }

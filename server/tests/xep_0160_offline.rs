@@ -2,12 +2,18 @@
 
 use std::time::Duration;
 
+use cloister::admin::{Request, execute};
 use cloister::jid::BareJid;
 use cloister::ns;
 use cloister::xml::Element;
 
 use crate::kit::{Client, Cloister, RawClient, body, condition, elapse};
+use crate::xep_0313_mam::query;
 
+/// Room for ten messages.
+const SHORT: &str = "[limits]\noffline_messages = 10\n";
+/// Messages are kept until they are delivered, and no longer.
+const NO_ARCHIVE: &str = "[archive]\nretention = \"0\"\n";
 const INFO: &str = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
 
 /// A server with juliet, who is not there, and romeo, who is.
@@ -109,7 +115,8 @@ async fn s2_a_negative_priority_gets_nothing_until_it_is_raised() {
 
 #[tokio::test]
 async fn s2_a_full_queue_is_service_unavailable_for_the_sender() {
-    let (cloister, romeo) = alone_with("[limits]\noffline_messages = 10\n").await;
+    // Where no archive keeps what the queue does not take.
+    let (cloister, romeo) = alone_with(&format!("{SHORT}{NO_ARCHIVE}")).await;
     let texts: Vec<String> = (0..10).map(|n| n.to_string()).collect();
     say(&romeo, &texts.iter().map(String::as_str).collect::<Vec<_>>()).await;
     romeo.expect_silence().await;
@@ -120,6 +127,42 @@ async fn s2_a_full_queue_is_service_unavailable_for_the_sender() {
     juliet.close().await;
     say(&romeo, &["there is room again"]).await;
     romeo.expect_silence().await;
+}
+
+#[tokio::test]
+async fn what_a_full_queue_does_not_take_is_in_the_archive_and_nobody_is_told() {
+    let (cloister, romeo) = alone_with(SHORT).await;
+    let texts: Vec<String> = (0..15).map(|n| n.to_string()).collect();
+    say(&romeo, &texts.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    romeo.expect_silence().await;
+    let juliet = cloister.online("juliet", "balcony").await;
+    assert_eq!(bodies(&juliet).await, texts[..10]);
+    assert_eq!(query(&juliet, "").await.bodies(), texts);
+    juliet.close().await;
+    // It is no part of the queue, and does not come when there is room again.
+    cloister.online("juliet", "balcony").await.expect_silence().await;
+}
+
+#[tokio::test]
+async fn without_an_archive_a_message_waits_all_the_same_and_comes_exactly_once() {
+    let (cloister, romeo) = alone_with(NO_ARCHIVE).await;
+    say(&romeo, &["one", "two"]).await;
+    romeo.expect_silence().await;
+    let cloister = cloister.restart_with(NO_ARCHIVE).await;
+    cloister.advance(Duration::from_secs(7 * 86_400));
+    execute(cloister.server(), Request::ArchiveExpire, |_| ()).await.unwrap();
+    let juliet = cloister.online("juliet", "balcony").await;
+    assert_eq!(bodies(&juliet).await, ["one", "two"]);
+    juliet.close().await;
+    let juliet = cloister.online("juliet", "balcony").await;
+    juliet.expect_silence().await;
+    let cloister = cloister.restart_with(NO_ARCHIVE).await;
+    let juliet = cloister.online("juliet", "balcony").await;
+    juliet.expect_silence().await;
+    let romeo = cloister.login("romeo", "orchard").await;
+    for client in [&juliet, &romeo] {
+        assert!(query(client, "").await.bodies().is_empty());
+    }
 }
 
 #[tokio::test]

@@ -20,7 +20,9 @@ import tempfile
 import slixmpp
 from slixmpp.exceptions import IqError
 
-C2S, TLS, HTTPS = 15222, 15223, 15443
+import ports
+
+C2S, TLS, HTTPS = ports.free(3)
 PATIENCE = 30
 passed, failed = 0, []
 

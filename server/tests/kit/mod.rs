@@ -5,7 +5,9 @@
 
 mod client;
 mod decoder;
+pub mod managed;
 mod raw;
+pub mod sasl2;
 pub mod scram;
 mod server;
 pub mod tls;
@@ -17,12 +19,13 @@ use cloister::xml::{Element, Header};
 
 pub use client::Client;
 pub use decoder::Incoming;
+pub use managed::{Managed, Resumption};
 pub use raw::{RawClient, challenge};
 pub use scram::{Challenge, Hash, Scram};
 pub use server::Cloister;
 
 /// How long anything may take before the test fails: far longer than it takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits for something that must happen.
 pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {

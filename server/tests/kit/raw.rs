@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -36,9 +37,14 @@ pub struct RawClient {
 impl RawClient {
     /// Connects, and says nothing.
     pub async fn connect(address: SocketAddr) -> Self {
-        let socket = within("connecting", TcpStream::connect(address)).await.unwrap();
-        socket.set_nodelay(true).unwrap();
-        RawClient { io: Io::Clear(socket), decoder: Decoder::new() }
+        Self::try_connect(address).await.unwrap()
+    }
+
+    /// Connects to a server that may be gone.
+    pub async fn try_connect(address: SocketAddr) -> io::Result<Self> {
+        let socket = within("connecting", TcpStream::connect(address)).await?;
+        socket.set_nodelay(true)?;
+        Ok(RawClient { io: Io::Clear(socket), decoder: Decoder::new() })
     }
 
     /// Does the TLS handshake as a client of `domain`.
@@ -77,6 +83,20 @@ impl RawClient {
     /// The next thing that comes.
     pub async fn next(&mut self) -> Incoming {
         within("reading", self.decoder.receive(&mut self.io)).await
+    }
+
+    /// The same, for as long as it takes. Cancelling it loses nothing.
+    pub async fn incoming(&mut self) -> Incoming {
+        self.decoder.receive(&mut self.io).await
+    }
+
+    /// Ends the connection with a TCP reset: what is on its way in either direction is lost.
+    pub fn reset(self) {
+        let socket = match &self.io {
+            Io::Clear(socket) => socket,
+            Io::Tls(tls) => tls.get_ref().0,
+        };
+        socket2::SockRef::from(socket).set_linger(Some(Duration::ZERO)).unwrap();
     }
 
     /// What comes next, undecoded; nothing at the end.

@@ -42,7 +42,7 @@ impl Hash {
         }
     }
 
-    fn digest(self) -> &'static digest::Algorithm {
+    pub fn digest(self) -> &'static digest::Algorithm {
         match self {
             Hash::Sha1 => &digest::SHA1_FOR_LEGACY_USE_ONLY,
             Hash::Sha256 => &digest::SHA256,
@@ -135,7 +135,8 @@ impl Scram {
         }
     }
 
-    fn salted(&self, challenge: &Challenge) -> Vec<u8> {
+    /// SaltedPassword of RFC 5802 §3.
+    pub fn salted(&self, challenge: &Challenge) -> Vec<u8> {
         let mut salted = vec![0; self.hash.digest().output_len()];
         let rounds = challenge.iterations.try_into().unwrap();
         let password = self.password.as_bytes();

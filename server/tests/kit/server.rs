@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use cloister::auth::Hashing;
 use cloister::auth::password::Password;
-use cloister::clock::Clock;
+use cloister::clock::{Clock, Timestamp};
 use cloister::config::{Check, Config};
-use cloister::jid::BareJid;
+use cloister::feature::{Features, Registry};
+use cloister::features;
+use cloister::jid::{BareJid, Jid};
 use cloister::lifecycle::{self, Running};
 use cloister::server::Server;
 use cloister::store::Disk;
@@ -19,6 +21,7 @@ use tempfile::TempDir;
 use toml::{Table, Value};
 
 use super::client::{Client, Links};
+use super::managed::{Login, Managed};
 use super::raw::RawClient;
 use super::scram::{Hash, Scram};
 use super::tls::Authority;
@@ -58,6 +61,13 @@ impl Cloister {
         Cloister::at(directory, Authority::new(), BEGIN, options, Disk::default()).await
     }
 
+    /// A server that can do more than it can.
+    pub async fn and(more: fn(&mut Registry)) -> Self {
+        let features = features::with(more);
+        let directory = tempfile::tempdir().unwrap();
+        Cloister::made(directory, Authority::new(), BEGIN, "", Disk::default(), features).await
+    }
+
     /// A server that has as much space left as this disk says.
     pub async fn on(disk: Disk) -> Self {
         Cloister::at(tempfile::tempdir().unwrap(), Authority::new(), BEGIN, "", disk).await
@@ -83,11 +93,23 @@ impl Cloister {
         options: &str,
         disk: Disk,
     ) -> Self {
+        Cloister::made(directory, authority, now, options, disk, features::all()).await
+    }
+
+    async fn made(
+        directory: TempDir,
+        authority: Authority,
+        now: u64,
+        options: &str,
+        disk: Disk,
+        features: Features,
+    ) -> Self {
         let text = configuration(directory.path(), &authority, options);
         let config = Config::parse(&text, "test", Check::Full);
         let (config, _) = config.unwrap_or_else(|errors| panic!("{errors}\n{text}"));
         let time = Arc::new(AtomicU64::new(now));
-        let running = lifecycle::start_on(disk, config, Clock::Manual(Arc::clone(&time))).await;
+        let clock = Clock::Manual(Arc::clone(&time));
+        let running = lifecycle::start_on(disk, features, config, clock).await;
         let running = running.unwrap_or_else(|error| panic!("{error}"));
         Cloister { running, time, authority, directory, links: Links::default() }
     }
@@ -156,6 +178,22 @@ impl Cloister {
         .await;
     }
 
+    /// Waits until the server has noticed that the connection of a session is lost.
+    pub async fn lost(&self, client: &Managed) {
+        let jid = Jid::parse(&client.jid).unwrap();
+        super::within("the loss of the connection", async {
+            loop {
+                let session = self.server().sessions.find(&jid);
+                let stream = session.as_ref().and_then(|session| session.stream());
+                if stream.is_none_or(|stream| stream.is_over(Timestamp(u64::MAX))) {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+
     /// A connection in clear; nothing is said.
     pub async fn clear(&self) -> RawClient {
         RawClient::connect(self.addresses()[0]).await
@@ -212,6 +250,21 @@ impl Cloister {
     pub async fn login(&self, name: &str, password: &str) -> Client {
         let (raw, jid) = self.bound(name, password).await;
         Client::new(raw, jid, Arc::clone(&self.links))
+    }
+
+    /// A client with stream management that is not connected yet; the account is made if it is
+    /// missing. It uses direct TLS.
+    pub async fn managed(&self, name: &str, password: &str) -> Managed {
+        self.account(name, password).await;
+        let Address { local, domain, resource } = Address::parse(name);
+        Managed::new(Login {
+            address: self.tls_addresses()[0],
+            tls: self.authority.client(),
+            local,
+            domain,
+            password: password.to_owned(),
+            resource,
+        })
     }
 
     /// A client that has its roster and is available. Its own presence, which the server sends
