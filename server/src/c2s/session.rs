@@ -7,6 +7,8 @@
 //! A session outlives its connection if the client has asked for that (XEP-0198): its task waits
 //! for the next one, and goes on where the last one broke off.
 
+mod managed;
+
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
@@ -23,15 +25,14 @@ use super::quiet::{Quiet, Turn};
 use super::receipts::{Noted, Receipts};
 use super::replay;
 use super::throttle::{Limits, Throttle};
-use crate::archive::{Filter, From, Item, Most};
 use crate::feature::Ctx;
 use crate::features::csi;
-use crate::features::stream_management::{self as management, Enable, StoredStreams};
+use crate::features::stream_management::{self as management, StoredStreams};
 use crate::jid::Jid;
 use crate::net::Slot;
 use crate::ns;
 use crate::router::{
-    self, Counted, Link, ManagedStream, Parcel, ParcelKind, Received, Resumable, Session, Tls,
+    self, Counted, Link, ManagedStream, Parcel, ParcelKind, Received, Session, Tls,
 };
 use crate::server::Server;
 use crate::stanza::{Condition, PresenceKind, Stanza, error_answer};
@@ -51,12 +52,6 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// Stanzas that a client may leave unacknowledged, though it is asked again and again: their places
 /// are remembered, some dozens of bytes each, when their text was left to the archive.
 const UNACKNOWLEDGED_MAX: usize = 20_000;
-
-/// What a client that comes back may leave unacknowledged before it is sent more of what it missed.
-const CATCH_UP_WINDOW: usize = 250;
-
-/// What is read from the archive at a time for a client that comes back.
-const PAGE: Most = Most { items: 100, bytes: 256 * 1024 };
 
 /// A bound connection, or a session that waits for its next one.
 pub(super) struct Connection {
@@ -414,19 +409,6 @@ impl Connection {
         Ok(())
     }
 
-    /// What a request has changed of a session that can be resumed is on disk before it is answered:
-    /// a client that was told that it gets copies is not to miss one after a crash. The request is
-    /// not counted yet, so without its answer it comes again.
-    async fn keep_state(&self) -> Result<(), StreamError> {
-        let stream = self.managed.as_ref().map(|managed| &managed.stream);
-        if stream.is_some_and(|stream| stream.is_resumable && stream.has_new_state()) {
-            Box::pin(management::put_now(&self.cx.server, &self.session))
-                .await
-                .map_err(store_failed)?;
-        }
-        Ok(())
-    }
-
     /// A message may be under way still when this returns; it is counted when it is through.
     async fn message(&mut self, stanza: Stanza, counted: Option<Counted>) -> Result<(), Closed> {
         // The message is stored with its place on the stream: what came before it must not be
@@ -438,26 +420,6 @@ impl Connection {
             self.handled();
         }
         Ok(())
-    }
-
-    /// Which stanza this is on a managed stream.
-    fn count(&mut self) -> Option<Counted> {
-        let managed = self.managed.as_mut()?;
-        managed.received = managed.received.wrapping_add(1);
-        Some(Counted { stream: Arc::clone(&managed.stream), count: managed.received })
-    }
-
-    /// Waits until everything that came in is handled.
-    async fn idle(&self) {
-        self.session.inbound().idle().await;
-        self.handled();
-    }
-
-    /// Everything that came in is handled.
-    fn handled(&self) {
-        if let Some(managed) = &self.managed {
-            managed.stream.ledger().handled = managed.received;
-        }
     }
 
     /// What is no stanza: the elements of stream management and client state.
@@ -497,89 +459,6 @@ impl Connection {
         }
         let woken = self.throttle.set_inactive(inactive);
         self.send(woken)
-    }
-
-    /// XEP-0198 §3
-    async fn enable(&mut self, element: &Element) -> Result<(), Closed> {
-        if self.managed.is_some() {
-            // §3: at most one attempt; the example answers, and the stream goes on as it is.
-            return self.queue(&management::failed(Condition::UnexpectedRequest, None));
-        }
-        let Some(enable) = Enable::read(element) else { return Ok(()) };
-        self.session.inbound().idle().await;
-        let begun = Box::pin(management::begin(&self.cx.server, &self.session, enable)).await;
-        let (stream, enabled) = match begun {
-            Ok(begun) => begun,
-            Err(condition) => return self.queue(&management::failed(condition, None)),
-        };
-        // What came before is written before `<enabled/>`, and neither counted nor remembered.
-        self.flush().await?;
-        self.manage(stream, 0);
-        self.queue(&enabled)
-    }
-
-    /// From now on the stream is managed.
-    fn manage(&mut self, stream: Arc<ManagedStream>, received: u32) {
-        let (sender, links) = mpsc::unbounded_channel();
-        if stream.is_resumable {
-            self.session.inbox().may_spill();
-            let resumable = Resumable { session: Arc::clone(&self.session), links: sender };
-            self.cx.server.streams.add(Arc::clone(&stream.id), resumable);
-        }
-        self.managed = Some(Managed { stream, received, links });
-    }
-
-    /// XEP-0198 §4: `<r/>` is answered when everything before it is handled, and known to be
-    /// handled after a crash.
-    async fn acknowledge(&mut self) -> Result<(), Closed> {
-        self.idle().await;
-        self.settle().await?;
-        let handled = self.managed.as_ref().map_or(0, |managed| managed.stream.ledger().handled);
-        self.queue(&management::answer(handled))
-    }
-
-    /// Makes sure that what is said to be handled will be so after a crash.
-    async fn settle(&mut self) -> Result<(), Closed> {
-        let Some(managed) = self.managed.as_ref().filter(|managed| managed.stream.is_resumable)
-        else {
-            return Ok(());
-        };
-        let (handled, stored) = {
-            let ledger = managed.stream.ledger();
-            (ledger.handled, ledger.stored)
-        };
-        if handled == stored {
-            return Ok(());
-        }
-        Box::pin(management::put_now(&self.cx.server, &self.session))
-            .await
-            .map_err(store_failed)?;
-        managed.stream.ledger().stored = handled;
-        Ok(())
-    }
-
-    /// XEP-0198 §4: `<a/>`
-    async fn acknowledged(&mut self, element: &Element) -> Result<(), Closed> {
-        let Some(count) = management::acknowledged(element) else {
-            return Err(StreamError::bad_format("an acknowledgement without a number").into());
-        };
-        self.confirmed(count).await.map_err(Closed::from)
-    }
-
-    async fn confirmed(&mut self, count: u32) -> Result<(), StreamError> {
-        let Some(managed) = &self.managed else { return Ok(()) };
-        let newly = managed.stream.ledger().ack(count);
-        let newly =
-            newly.map_err(|error| StreamError::handled_count_too_high(error.acked, error.sent))?;
-        let claims: Vec<_> =
-            self.outgoing.confirm(newly).filter_map(|parcel| parcel.claim()).collect();
-        if newly > 0 {
-            self.cx.server.journal.touch(&self.session);
-        }
-        if !claims.is_empty() {
-            Box::pin(router::confirm(&self.cx, claims)).await;
-        }
-        Ok(())
     }
 
     /// RFC 6120 §8.1.2.1: a stanza may say who sends it, if it says the truth.
@@ -634,176 +513,11 @@ impl Connection {
         }
     }
 
-    /// XEP-0198 §4: asks what the client has.
-    fn ask(&mut self) {
-        self.outgoing.asked();
-        if let Some(wire) = &mut self.wire {
-            wire.transport.queue(&management::request());
-            wire.quiet.asked();
-        }
-    }
-
-    /// Writes a page of what was left to the archive while nobody took it. Says whether to go on at
-    /// once: there is more, and the client keeps up.
-    async fn catch_up(&mut self) -> Result<bool, Closed> {
-        if self.outgoing.len() > CATCH_UP_WINDOW {
-            // Its acknowledgements wake this task.
-            return Ok(false);
-        }
-        self.session.inbox().begin_catching_up();
-        if self.next_page().await? {
-            return Ok(true);
-        }
-        match self.session.inbox().end_catching_up() {
-            None => Ok(true),
-            Some(lost_presence) => {
-                if lost_presence {
-                    self.refresh_presence().await;
-                }
-                Ok(false)
-            }
-        }
-    }
-
-    /// Writes one page of what came after the last message that the client was sent.
-    async fn next_page(&mut self) -> Result<bool, Closed> {
-        let Some(managed) = &self.managed else { return Ok(false) };
-        let position = managed.stream.ledger().position;
-        let (archive, account) = (&self.cx.server.archive, self.session.account());
-        let filter = Filter { after: Some(position), ..Filter::default() };
-        let page = archive.page(account, &filter, From::Start, PAGE);
-        let found = Box::pin(page).await.map_err(store_failed)?;
-        let parcels = found.items.iter();
-        let parcels = parcels.filter_map(|item| replay::parcel(&self.cx, &self.session, item));
-        let parcels = parcels.collect();
-        self.send(parcels)?;
-        if let (Some(managed), Some(last)) = (&self.managed, found.items.last()) {
-            let mut ledger = managed.stream.ledger();
-            ledger.position = ledger.position.max(last.number);
-        }
-        self.flush().await?;
-        Ok(found.more)
-    }
-
-    /// Presence that was lost is that of others: saying ours again gathers it.
-    async fn refresh_presence(&mut self) {
-        if let Some(presence) = self.session.presence() {
-            self.session.set_unavailable();
-            let stanza = Stanza::Presence((*presence).clone());
-            Box::pin(router::route(&self.cx, stanza, None)).await;
-            self.cx.server.journal.touch_state(&self.session);
-        }
-    }
-
     /// Lets go of the connection and says why.
     async fn hang_up(&mut self, why: &Closed) {
         if let Some(wire) = self.wire.take() {
             drop(timeout(GOODBYE, wire.transport.close(why)).await);
         }
-    }
-
-    /// Waits for the client to come back; nothing if it does not in time, or must not.
-    async fn hibernate(&mut self) -> Option<Link> {
-        tracing::debug!("a session waits to be resumed");
-        self.idle().await;
-        self.session.set_asleep(true);
-        let managed = self.managed.as_mut()?;
-        let max = managed.stream.max;
-        managed.stream.set_broken(Some(self.cx.server.clock.now()));
-        let inbox = self.session.inbox();
-        inbox.set_stalled(true);
-        let link = tokio::select! {
-            link = managed.links.recv() => link,
-            () = poll_fn(|cx| inbox.poll_closing(cx)) => None,
-            () = tokio::time::sleep(max) => None,
-        };
-        inbox.set_stalled(false);
-        if link.is_some() {
-            managed.stream.set_broken(None);
-        }
-        link
-    }
-
-    /// Goes on with another connection, XEP-0198 §5.
-    async fn resume(&mut self, link: Link) -> Result<(), Closed> {
-        let Link { mut transport, slot, acked, greet } = link;
-        let resumed = match self.try_resume(acked).await {
-            Ok(resumed) => resumed,
-            Err(error) => {
-                // Whoever says such things is gone now; the session still waits.
-                transport.close(&error).await;
-                return Ok(());
-            }
-        };
-        greet(&mut transport, resumed);
-        self.attach(transport, slot);
-        self.session.set_asleep(false);
-        csi::note(&self.session, false);
-        let woken = self.throttle.set_inactive(false);
-        self.send_again(woken).await?;
-        let stream = self.session.stream().filter(|stream| stream.is_owed());
-        if let Some(stream) = stream.cloned() {
-            // All of it is on the ledger now.
-            let (server, account) = (&self.cx.server, self.session.account());
-            Box::pin(async {
-                management::put_now(server, &self.session).await?;
-                management::clear_owed(server, account, &stream.id).await
-            })
-            .await
-            .map_err(store_failed)?;
-        }
-        Ok(())
-    }
-
-    async fn try_resume(&mut self, acked: u32) -> Result<Element, Closed> {
-        self.idle().await;
-        self.confirmed(acked).await?;
-        self.settle().await?;
-        let Some(managed) = &self.managed else {
-            return Err(StreamError::undefined_condition("the stream is not managed").into());
-        };
-        let handled = managed.stream.ledger().handled;
-        Ok(management::resumed(&managed.stream.id, handled))
-    }
-
-    /// Everything that the client does not have goes out again, in its order.
-    async fn send_again(&mut self, woken: VecDeque<Parcel>) -> Result<(), Closed> {
-        let Some(wire) = &mut self.wire else { return Err(disconnected()) };
-        for parcel in self.outgoing.iter() {
-            if !parcel.xml.is_empty() {
-                wire.transport.queue_bytes(&parcel.xml);
-                continue;
-            }
-            let Some(number) = parcel.number else { continue };
-            let text = self.cx.server.archive.text(number).await.map_err(store_failed)?;
-            let item = text.map(|text| Item { number, text });
-            let again = item.and_then(|item| replay::parcel(&self.cx, &self.session, &item));
-            match again {
-                Some(again) => wire.transport.queue_bytes(&again.xml),
-                // It has expired since. Something must stand in its place, or the client would
-                // count wrongly from here on.
-                None => wire.transport.queue(&Element::new(ns::CLIENT, "message")),
-            }
-        }
-        if self.outgoing.len() > 0 {
-            self.ask();
-        }
-        self.send(woken)?;
-        // A stream from before the start is written down as soon as the client says something. What
-        // it is owed has to be on the ledger by then.
-        self.collect()
-    }
-
-    /// The stream goes on after the server's restart: what it is owed is written down.
-    async fn stop(mut self: Box<Self>, why: Closed) {
-        let mut owed = self.outgoing.take();
-        owed.extend(self.throttle.take());
-        owed.extend(self.session.inbox().shut());
-        self.handled();
-        if let Err(error) = management::put_owed(&self.cx.server, &self.session, owed).await {
-            tracing::error!(%error, "a session cannot be resumed after the restart");
-        }
-        self.hang_up(&why).await;
     }
 
     async fn leave(mut self: Box<Self>, why: Closed) {

@@ -20,14 +20,11 @@ use crate::{ACCOUNTS, Counts, DEVICES, Dice, Log, PASSWORD, name};
 /// How long a device may take to come back, whatever happens to the server meanwhile.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How often it tries to.
-const ATTEMPTS: usize = 400;
-
 /// After so many problems there is nothing more to learn.
 const ENOUGH: usize = 3;
 
 /// How long what is acknowledged may be on its way.
-const LAG: Duration = Duration::from_secs(10);
+const LAG: Duration = PATIENCE;
 
 /// What makes a device.
 pub struct Plan {
@@ -144,7 +141,8 @@ impl Device {
 
     /// Comes back, and has all that it sent acknowledged.
     pub async fn come_back(&mut self) {
-        for _ in 0..ATTEMPTS {
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
             self.arrive().await;
             let settled = self.settle().await;
             self.look();
@@ -283,7 +281,8 @@ impl Device {
 
     /// Connected, with a session, having caught up.
     async fn arrive(&mut self) {
-        for _ in 0..ATTEMPTS {
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
             if self.problems.len() >= ENOUGH {
                 return;
             }
