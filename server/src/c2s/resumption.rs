@@ -159,11 +159,9 @@ fn session(
     let stream = ManagedStream::new(account.as_str(), id.to_owned(), true, max, fresh);
     stream.set_owed();
     session.set_stream(Arc::new(stream));
-    // It gets from the archive what came since, and of the account's queue what was there before.
-    session.set_catches_up_from(ledger.position);
-    if stored.reads_archive {
-        session.set_reads_archive();
-    }
+    // It gets from the archive what it has missed. What is in the account's queue as well stays there
+    // for a session that knows nothing of it.
+    session.set_reads_archive();
     for part in server.features.session_parts() {
         if let Some(text) = stored.parts.get(part.name) {
             (part.restore)(&session, text);

@@ -39,7 +39,6 @@ pub struct Session {
     /// What waited for the account was handed to it up to this number.
     handed: AtomicU64,
     is_behind: AtomicBool,
-    catches_up_from: AtomicU64,
 }
 
 impl Session {
@@ -62,7 +61,6 @@ impl Session {
             reads_archive: AtomicBool::new(false),
             handed: AtomicU64::new(0),
             is_behind: AtomicBool::new(false),
-            catches_up_from: AtomicU64::new(u64::MAX),
         }
     }
 
@@ -182,16 +180,6 @@ impl Session {
     /// Notes that it does.
     pub fn set_reads_archive(&self) {
         self.reads_archive.store(true, Ordering::Release);
-    }
-
-    /// Notes that it is sent everything from the archive that is greater than this number.
-    pub fn set_catches_up_from(&self, number: u64) {
-        self.catches_up_from.store(number, Ordering::Release);
-    }
-
-    /// Whether a message of that number comes to it from the archive.
-    pub fn catches_up_with(&self, number: u64) -> bool {
-        number > self.catches_up_from.load(Ordering::Acquire)
     }
 
     /// Notes up to which number it was handed what waited for the account, and whether there is

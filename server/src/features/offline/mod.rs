@@ -234,8 +234,7 @@ async fn unclaimed(cx: &Ctx, session: &Arc<Session>) -> Result<Vec<Envelope>, St
             if claimed.contains(&item.number) {
                 continue;
             }
-            let from_archive = session.reads_archive() || session.catches_up_with(item.number);
-            if from_archive && cx.server.archive.owns(account, item.number).await? {
+            if session.reads_archive() && cx.server.archive.owns(account, item.number).await? {
                 // It fetches that itself, and another client may still need it.
                 continue;
             }

@@ -48,9 +48,6 @@ pub struct Stored {
     /// The id that the client gave itself (XEP-0388).
     #[serde(default)]
     pub client: Option<String>,
-    /// Whether the client fetches from the archive what came while it was away.
-    #[serde(default)]
-    pub reads_archive: bool,
     /// For how many seconds its stream can be resumed.
     pub max: u64,
     /// The last presence that was broadcast, while it was available.
@@ -274,7 +271,6 @@ fn put(server: &Server, batch: &mut Batch, session: &Session) {
         let stored = Stored {
             resource: session.jid().resource().unwrap_or_default().to_owned(),
             client: session.client().map(str::to_owned),
-            reads_archive: session.reads_archive(),
             max: stream.max.as_secs(),
             presence: session.presence().map(|presence| presence.element().to_xml()),
             parts: parts.collect(),
