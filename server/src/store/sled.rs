@@ -45,6 +45,9 @@ const FLUSH_EVERY_MS: u64 = 5000;
 /// How long threads of a closed database may hold its file. No other process can: [`LOCK`] is ours.
 const LINGER: Duration = Duration::from_secs(30);
 
+/// How long a lock may be held by a process that is just being started.
+const STARTING: Duration = Duration::from_millis(500);
+
 /// Written last when a database is made. From then on a directory without `db`, or a database without a
 /// schema, has lost its data: it is refused, not taken for a new one.
 const MARKER: &str = "cloister-store";
@@ -175,10 +178,20 @@ pub(crate) fn remove(dir: &Path) -> io::Result<()> {
 impl Place {
     fn lock(&self) -> Result<File, StoreError> {
         let file = File::create(self.dir.join(LOCK)).map_err(|error| self.io("locking", &error))?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: self.dir.clone() }),
-            Err(TryLockError::Error(error)) => Err(self.io("locking", &error)),
+        let begun = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                // A process that is just being started shares our open files until it runs its own
+                // program: the lock that we gave back a moment ago may still be held by it.
+                Err(TryLockError::WouldBlock) if begun.elapsed() < STARTING => {
+                    thread::sleep(Duration::from_millis(2));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(StoreError::Locked { path: self.dir.clone() });
+                }
+                Err(TryLockError::Error(error)) => return Err(self.io("locking", &error)),
+            }
         }
     }
 
