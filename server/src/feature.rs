@@ -14,7 +14,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::auth::Login;
-use crate::jid::{BareJid, Domain, Jid};
+use crate::config::ServiceKind;
+use crate::jid::{BareJid, Jid};
 use crate::router::{AccountGuard, Envelope, Session};
 use crate::server::Server;
 use crate::stanza::{Condition, Iq, Message, MessageKind, Presence, Stanza, StanzaError};
@@ -77,6 +78,17 @@ pub enum Scope {
     Own,
     /// The bare JID of another account.
     Account,
+    /// The publish-subscribe service of a domain, asked by an account of that domain. There is none
+    /// unless it is configured.
+    Pubsub,
+}
+
+impl From<ServiceKind> for Scope {
+    fn from(kind: ServiceKind) -> Self {
+        match kind {
+            ServiceKind::Pubsub => Scope::Pubsub,
+        }
+    }
 }
 
 /// Whose steps a message passes.
@@ -153,6 +165,17 @@ pub enum Verdict {
     Reject(StanzaError),
 }
 
+/// A contact who may see more, or less, of an account than before: its roster has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContactChange {
+    /// Whose roster.
+    pub owner: BareJid,
+    /// Who it is about.
+    pub contact: BareJid,
+    /// Whether the contact sees the owner's presence from now on.
+    pub begins_to_see: bool,
+}
+
 /// What follows from handling a stanza: what to deliver, in order, while the lock is still held.
 #[derive(Debug, Default)]
 pub struct Effects {
@@ -160,6 +183,8 @@ pub struct Effects {
     pub envelopes: Vec<Envelope>,
     /// Keeps others from changing the account until the envelopes are delivered.
     pub guard: Option<AccountGuard>,
+    /// Contacts of whom an account thinks otherwise by it.
+    pub contacts: Vec<ContactChange>,
 }
 
 impl Effects {
@@ -170,7 +195,13 @@ impl Effects {
 
     /// Deliveries that need no lock.
     pub fn send(envelopes: Vec<Envelope>) -> Self {
-        Effects { envelopes, guard: None }
+        Effects { envelopes, ..Effects::default() }
+    }
+
+    /// Notes contacts of whom an account thinks otherwise.
+    pub fn about(mut self, contacts: impl IntoIterator<Item = ContactChange>) -> Self {
+        self.contacts.extend(contacts);
+        self
     }
 
     /// Keeps the lock until everything is delivered.
@@ -253,6 +284,8 @@ where
 type Boxed<A, R> = Box<dyn for<'a> Fn(&'a Ctx, A) -> StepFuture<'a, R> + Send + Sync>;
 type GuardStep = Box<dyn for<'a> Fn(&'a Ctx, &'a Stanza) -> StepFuture<'a, Verdict> + Send + Sync>;
 
+/// Completes available presence of a session.
+pub type PresenceStamp = Boxed<Presence, Presence>;
 /// A handler of IQ requests.
 pub type IqHandler = Boxed<Iq, Result<Reply, StanzaError>>;
 /// A handler of presence.
@@ -263,6 +296,10 @@ pub type MessageStep = Boxed<Message, Result<Flow, StanzaError>>;
 pub type AccountStep = Boxed<BareJid, Result<Effects, StanzaError>>;
 /// Something done when a session comes or goes.
 pub type SessionStep = Boxed<Arc<Session>, Effects>;
+/// Something done about a contact who may see more or less than before.
+pub type ContactStep = Boxed<ContactChange, Effects>;
+/// Something done about nodes that a client newly wants to be notified of (XEP-0060 §9.2).
+pub type InterestsStep = Boxed<(Arc<Session>, Vec<String>), Effects>;
 /// Something done about what a client is known to have received.
 pub type DeliveredStep = Boxed<Vec<u64>, Effects>;
 
@@ -308,8 +345,24 @@ pub struct Identity {
     pub name: &'static str,
 }
 
-/// A form that extends disco#info of a host, XEP-0128.
-pub type InfoForm = fn(&Server, &Domain) -> Option<Element>;
+/// A form that extends disco#info of that address, XEP-0128.
+pub type InfoForm = fn(&Server, &BareJid) -> Option<Element>;
+
+/// A question of XEP-0030 that features answer together.
+#[derive(Clone, Debug)]
+pub struct Discovery {
+    /// Who asks.
+    pub asker: Jid,
+    /// The host, account or service that is asked; nobody named is the own account.
+    pub to: BareJid,
+    /// The node that is asked about.
+    pub node: Option<String>,
+    /// The `<query/>`, with the page that is wanted perhaps (XEP-0059).
+    pub request: Element,
+}
+
+/// Answers a question with children of `<query/>`; nothing if the feature has no part in it.
+pub type DiscoveryStep = Boxed<Discovery, Result<Option<Vec<Element>>, StanzaError>>;
 
 /// Something that a login may carry along (XEP-0388 §"SASL mechanism negotiation"), if it can here.
 pub type InlineFeature = for<'a> fn(&Server, &Login<'a>) -> Option<Element>;

@@ -52,6 +52,8 @@ namespaces! {
     RSM = "http://jabber.org/protocol/rsm";
     /// XEP-0122: data forms validation.
     DATA_VALIDATE = "http://jabber.org/protocol/xdata-validate";
+    /// XEP-0071: formatted text.
+    XHTML_IM = "http://jabber.org/protocol/xhtml-im";
     /// Namespaces in XML §3: of the declarations themselves.
     XMLNS = "http://www.w3.org/2000/xmlns/";
     /// XML §2.12 `xml:lang`, bound to the prefix `xml` for ever.
@@ -114,6 +116,8 @@ namespaces! {
     CARBONS_RULES = "urn:xmpp:carbons:rules:0";
     /// XEP-0333: displayed markers.
     CHAT_MARKERS = "urn:xmpp:chat-markers:0";
+    /// XEP-0292: vCards of contacts.
+    CONTACTS = "urn:xmpp:contacts";
     /// XEP-0352: client state indication.
     CSI = "urn:xmpp:csi:0";
     /// XEP-0203: delayed delivery.
@@ -168,6 +172,8 @@ namespaces! {
     OPENPGP = "urn:xmpp:openpgp:0";
     /// XEP-0379: pre-authenticated subscriptions.
     PRE_AUTH = "urn:xmpp:pars:0";
+    /// XEP-0398: one avatar in PEP and in the vCard.
+    PEP_VCARD = "urn:xmpp:pep-vcard-conversion:0";
     /// XEP-0199: ping.
     PING = "urn:xmpp:ping";
     /// XEP-0357: push notifications.
@@ -198,6 +204,8 @@ namespaces! {
     STREAM_LIMITS = "urn:xmpp:stream-limits:0";
     /// XEP-0202: entity time.
     TIME = "urn:xmpp:time";
+    /// XEP-0292: the node of the own vCard.
+    VCARD4_NODE = "urn:xmpp:vcard4";
     /// XEP-0054: vCard.
     VCARD = "vcard-temp";
     /// XEP-0153: avatar hash in presence.

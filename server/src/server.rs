@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use crate::archive::Archive;
 use crate::auth::{Accounts, Hashing};
 use crate::clock::{Clock, Timestamp};
-use crate::config::{Config, PasswordHash};
+use crate::config::{Config, Encryption, PasswordHash, ServiceKind};
 use crate::feature::Features;
 use crate::jid::{Domain, Resource};
 use crate::net::tls::Certificates;
@@ -134,6 +134,24 @@ impl Server {
     pub fn serves(&self, domain: &str) -> bool {
         let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
         live.config.hosts.iter().any(|host| host.domain.as_str() == domain)
+    }
+
+    /// Whether a domain wants messages encrypted end to end; nothing of one that is not served.
+    pub fn encryption(&self, domain: &str) -> Encryption {
+        let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
+        let host = live.config.hosts.iter().find(|host| host.domain.as_str() == domain);
+        host.map_or(Encryption::Off, |host| host.encryption)
+    }
+
+    /// What the service at an address does, and the domain whose accounts it is for.
+    pub fn service(&self, domain: &str) -> Option<(ServiceKind, Domain)> {
+        let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
+        live.config.service(domain).map(|(kind, host)| (kind, host.domain.clone()))
+    }
+
+    /// Whether this server speaks for an address: a domain of its own, or a service of one.
+    pub fn speaks_for(&self, domain: &str) -> bool {
+        self.serves(domain) || self.service(domain).is_some()
     }
 
     /// What a peer may send before it has logged in.

@@ -10,17 +10,13 @@ use std::time::Duration;
 
 use super::shelf::Directory;
 use super::trees::{BODY, QUEUED};
-use super::{Archive, status};
-use super::{Expired, Policy};
+use super::{Archive, Expired, Policy, UNSHOWN, status};
 use crate::clock::Timestamp;
 use crate::config::Retention;
 use crate::store::{Page, Range, Result};
 
 /// Directories stay this long at least: a stream that began before midnight finds its counter after it.
 const LEAST: Duration = Duration::from_secs(86_400);
-
-/// What nobody was there to take waits this long at least, whatever the retention: people are away for weeks.
-const WAITING: Duration = Duration::from_secs(30 * 86_400);
 
 /// Entries that one call removes from accounts, about; what is left is for the next.
 const TRIM: u64 = 20_000;
@@ -70,8 +66,8 @@ impl Archive {
         if directory.series == Retention::Nothing && !self.is_empty(directory).await? {
             return Ok(None);
         }
-        let may_wait = oldest_kept(Retention::For(WAITING), self.now())
-            .is_none_or(|oldest| directory.period.end > oldest);
+        let may_wait =
+            oldest_kept(UNSHOWN, self.now()).is_none_or(|oldest| directory.period.end > oldest);
         if may_wait && self.has_queued(directory).await? {
             self.strip(directory).await?;
             return Ok(None);

@@ -23,6 +23,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -34,6 +35,10 @@ use crate::clock::{Clock, Timestamp};
 pub use crate::config::Retention;
 use crate::jid::BareJid;
 use crate::store::{Disk, OnFatal, Result, StoreError};
+
+/// How long a message waits that no archive shows, and at least what nobody was there to take,
+/// whatever the retention: people are away for weeks.
+pub const UNSHOWN: Retention = Retention::For(Duration::from_secs(30 * 86_400));
 
 /// How the archive is opened.
 #[derive(Clone)]

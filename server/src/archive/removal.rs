@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use super::Archive;
 use super::shelf::{Directory, Lease};
-use super::trees::{BODY, QUEUED, TIMELINE, WITH};
+use super::trees::{BODY, HANDLED, QUEUED, TIMELINE, WITH};
 use crate::clock::Timestamp;
 use crate::jid::BareJid;
 use crate::store::{Batch, Page, Place, Range, Result, View};
@@ -29,18 +29,14 @@ const REMEMBERED: usize = 100_000;
 type Step = (Batch, u64);
 
 impl Archive {
-    /// Removes all of an account's messages; the other parties keep theirs. Directories that cannot be read
+    /// Removes all of an account's messages, and the counters of its streams; the other parties keep theirs. Directories that cannot be read
     /// are passed over, and the error is told at the end.
     pub async fn remove_account(&self, account: &BareJid) -> Result<()> {
         self.0.check_open()?;
         let _alone = self.0.tidying.lock().await;
         let mut told = Ok(());
         for directory in self.0.shelf.all().into_iter().flatten() {
-            let done = match self.empty_queue(&directory, account).await {
-                Ok(()) => self.erase(&directory, account, u64::MAX, u64::MAX).await.map(drop),
-                Err(error) => Err(error),
-            };
-            if let Err(error) = done {
+            if let Err(error) = self.remove_from(&directory, account).await {
                 told = Err(error);
             }
         }
@@ -67,6 +63,32 @@ impl Archive {
         }
         trimmed.insert(account.clone(), before.0);
         Ok((removed, false))
+    }
+
+    async fn remove_from(&self, directory: &Directory, account: &BareJid) -> Result<()> {
+        self.empty_queue(directory, account).await?;
+        self.erase(directory, account, u64::MAX, u64::MAX).await?;
+        self.forget_streams(directory, account).await
+    }
+
+    /// Deletes the counters of an account's streams: one of its name is not told of them.
+    async fn forget_streams(&self, directory: &Directory, account: &BareJid) -> Result<()> {
+        let Some(store) = self.0.shelf.open(directory).await? else {
+            return Ok(());
+        };
+        // A stream is called by its account, a slash and an id; what follows the slash in ASCII is `0`.
+        let all = Range::between(&format!("{account}/"), &format!("{account}0"));
+        loop {
+            let found = store.scan(&HANDLED, &all, Page::first(STEP_ROWS)).await?;
+            if found.rows.is_empty() {
+                return Ok(());
+            }
+            let mut batch = Batch::new();
+            for (stream, _) in found.rows {
+                batch.delete(&HANDLED, &stream);
+            }
+            store.commit(batch).await?;
+        }
     }
 
     /// Takes all that waits for an account out of its queue; texts that nobody shows go with it.

@@ -215,7 +215,7 @@ impl Accounts {
 
     /// Counts a change: before it is written, so that who reads it sees that, and after it, so
     /// that who did not see it does.
-    pub(super) fn count_change(&self) {
+    pub(crate) fn count_change(&self) {
         self.changes.fetch_add(1, Ordering::AcqRel);
     }
 

@@ -3,9 +3,7 @@
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
-
-use crate::router::{Parcel, ParcelKind, Sent};
+use crate::router::{Parcel, ParcelKind, Sent, Written};
 
 /// With this many unasked about, the question does not wait.
 pub(super) const MANY: usize = 32;
@@ -60,14 +58,15 @@ impl Outgoing {
     }
 
     /// Leaves the oldest to the archive until no more than `most` bytes are held: they keep their
-    /// places, and are read from there should they have to go out again.
+    /// places, and are read from there should they have to go out again. What only tells how things
+    /// are is told anew then.
     pub(super) fn shrink(&mut self, most: usize) {
         while self.bytes > most {
             let Some(parcel) = self.parcels.get_mut(self.emptied) else { return };
             self.emptied += 1;
-            if parcel.number.is_some() {
+            if parcel.number.is_some() || parcel.kind.can_be_refreshed() {
                 self.bytes = self.bytes.saturating_sub(parcel.xml.len());
-                parcel.xml = Bytes::new();
+                parcel.xml = Written::default();
             }
         }
     }
@@ -96,6 +95,8 @@ pub(super) fn sent(parcel: &Parcel) -> Sent {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
     use crate::clock::Timestamp;
     use crate::router::Weight;
@@ -122,6 +123,22 @@ mod tests {
         assert_eq!(sizes(&outgoing), [0, 10, 0]);
         assert_eq!(outgoing.confirm(2).count(), 2);
         assert_eq!((sizes(&outgoing), outgoing.bytes), (vec![0], 0));
+    }
+
+    #[test]
+    fn what_can_be_asked_again_does_not_keep_a_stream_from_being_resumed() {
+        let of = |kind| sent(&Parcel { kind, ..parcel(None, 10) });
+        assert_eq!(of(ParcelKind::Question), Sent::Passing);
+        assert_eq!((of(ParcelKind::Iq), of(ParcelKind::Result)), (Sent::Iq, Sent::Iq));
+    }
+
+    #[test]
+    fn what_can_be_told_anew_is_not_held_either() {
+        let mut outgoing = Outgoing::default();
+        let event = Parcel { kind: ParcelKind::Event, ..parcel(None, 10) };
+        outgoing.extend([event, parcel(None, 10)].into());
+        outgoing.shrink(0);
+        assert_eq!(outgoing.iter().map(|p| p.xml.len()).collect::<Vec<_>>(), [0, 10]);
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub(super) async fn deliver_again(
         }
         let again = match owed {
             Owed::Queued => None,
+            // It was too much to remember, and is told anew.
+            Owed::Whole(_, xml) if xml.is_empty() => None,
             Owed::Whole(kind, xml) => Some(Parcel::of(kind, Weight::Now, server.clock.now(), xml)),
             Owed::Archived(number) => {
                 last = Some(number);
@@ -74,7 +76,7 @@ pub(super) async fn refill(cx: &Ctx, session: &Session, parcels: &mut VecDeque<P
         let Some(number) = parcel.number else { continue };
         match cx.server.archive.text(number).await {
             Ok(Some(text)) => {
-                parcel.xml = with_stanza_id(&text, session.account().as_str(), number);
+                parcel.xml = with_stanza_id(&text, session.account().as_str(), number).into();
             }
             Ok(None) => {}
             Err(error) => tracing::error!(%error, "a message cannot be read from the archive"),

@@ -217,13 +217,15 @@ async fn revive(
     server.streams.find(&id).map(Going).ok_or_else(refused)
 }
 
-/// The session is available again: it says so itself, and learns who else is.
+/// The session is as available as it was, and says so itself. Who else is, and everything that
+/// came from others meanwhile, it is told when its client is there ([`router::refresh`]).
 async fn appear(server: &Arc<Server>, session: &Arc<Session>, presence: &str) {
     let cx = Ctx { server: Arc::clone(server), session: Some(Arc::clone(session)) };
     let element = Parser::within(ns::CLIENT).parse(presence.as_bytes());
     let stanza = element.ok().and_then(|element| Stanza::from_client(element, session.jid()).ok());
-    if let Some(stanza) = stanza {
-        // The answer would be an error, and the client has not asked now.
-        drop(router::route(&cx, stanza, None).await);
-    }
+    let Some(Stanza::Presence(presence)) = stanza else { return };
+    let Ok(priority) = presence.priority() else { return };
+    session.set_available(Arc::new(presence.clone()), priority);
+    // The answer would be an error, and the client has not asked now.
+    drop(router::route(&cx, Stanza::Presence(presence), None).await);
 }

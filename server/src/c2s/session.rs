@@ -31,9 +31,7 @@ use crate::features::stream_management::{self as management, StoredStreams};
 use crate::jid::Jid;
 use crate::net::Slot;
 use crate::ns;
-use crate::router::{
-    self, Counted, Link, ManagedStream, Parcel, ParcelKind, Received, Session, Tls,
-};
+use crate::router::{self, Counted, Link, ManagedStream, Parcel, Received, Session, Tls, Written};
 use crate::server::Server;
 use crate::stanza::{Condition, PresenceKind, Stanza, error_answer};
 use crate::store::StoreError;
@@ -71,6 +69,12 @@ struct Wire {
     quiet: Quiet,
     /// Counted among the connections until dropped.
     _slot: Slot,
+}
+
+impl Wire {
+    fn queue(&mut self, stanza: &Written) {
+        stanza.parts().iter().for_each(|part| self.transport.queue_bytes(part));
+    }
 }
 
 /// A session whose stream is managed.
@@ -125,7 +129,7 @@ impl Connection {
         // Not written down before everything that it is owed has gone out again: until then what was
         // written down before holds.
         connection.manage(Arc::clone(session.stream()?), received);
-        session.inbox().start_spilling();
+        session.inbox().set_stale();
         Some(connection)
     }
 
@@ -251,7 +255,7 @@ impl Connection {
             return Ok(());
         }
         for parcel in &parcels {
-            wire.transport.queue_bytes(&parcel.xml);
+            wire.queue(&parcel.xml);
         }
         let Some(managed) = &self.managed else {
             let noted = self.receipts.note(&parcels);
@@ -557,7 +561,6 @@ impl Connection {
             Box::pin(router::confirm(&cx, received)).await;
         }
         router::end_session(&cx, &session).await;
-        unsent.retain(|parcel| parcel.kind != ParcelKind::Presence);
         router::return_undelivered(&cx, unsent).await;
         if let Some(wire) = wire {
             // There is nothing left to lose but time, which a server that stops does not have.

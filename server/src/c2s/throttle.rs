@@ -160,7 +160,7 @@ mod tests {
     }
 
     fn text(parcel: &Parcel) -> String {
-        String::from_utf8(parcel.xml.to_vec()).unwrap()
+        String::from_utf8(parcel.xml.whole().into_owned()).unwrap()
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod reference;
 mod report;
 mod retention;
 pub mod secret;
+mod service;
 mod settle;
 mod suggest;
 mod syntax;
@@ -30,13 +31,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub use options::{
-    Archive, Auth, Contact, File, HostTable, Limits, ListenTable, LogLevel, PasswordHash, Store,
-    Timeouts, Tls, TlsVersion,
+    Archive, Auth, Contact, Encryption, File, HostTable, Limits, ListenTable, LogLevel,
+    PasswordHash, Store, Timeouts, Tls, TlsVersion,
 };
 pub use quantity::Size;
 pub use reference::{example, reference};
 pub use report::{ConfigErrors, Finding, Warning};
 pub use retention::Retention;
+pub use service::{Service, ServiceKind};
 pub use uri::Uri;
 pub use value::{At, SecretPath};
 
@@ -98,10 +100,14 @@ pub struct Host {
     pub key_file: PathBuf,
     /// How passwords are kept.
     pub password_hash: PasswordHash,
+    /// Whether messages have to be encrypted end to end.
+    pub encryption: Encryption,
     /// How long messages are kept; `None` is as long as the server's are.
     pub retention: Option<Retention>,
     /// Where people reach those who run the server.
     pub contact: Contact,
+    /// Its services that have an address of their own; no address is anything else's.
+    pub services: Vec<Service>,
 }
 
 /// Where the server listens. An IPv6 listener must be made for IPv6 only (`IPV6_V6ONLY`).
@@ -131,6 +137,14 @@ impl Config {
         let file = syntax::read(text, &mut report);
         let config = file.and_then(|file| settle::settle(file, check, &mut report));
         report.finish(config)
+    }
+
+    /// What the service at an address does, and the host that it belongs to.
+    pub fn service(&self, domain: &str) -> Option<(ServiceKind, &Host)> {
+        self.hosts.iter().find_map(|host| {
+            let service = host.services.iter().find(|service| service.domain.as_str() == domain)?;
+            Some((service.kind, host))
+        })
     }
 }
 

@@ -88,6 +88,13 @@ section! {
         /// Clients remember which they saw: choose once.
         password_hash: PasswordHash, default "scram";
 
+        /// Whether messages of the domain's accounts have to be encrypted end to end (as with
+        /// OMEMO), so that neither this server nor who steals its disk can read them. `require`
+        /// refuses all others, to and from everybody, and tells their senders why. `warn` lets
+        /// them pass, and tells their senders once for each session. Errors, headlines and what is
+        /// said to the server itself are exempt.
+        encryption: Encryption, default "off";
+
         /// How long messages of the domain's accounts are kept, where that differs from
         /// `archive.retention`.
         retention: Retention, optional "90d";
@@ -96,6 +103,12 @@ section! {
         /// `mailto:abuse@example.org` or `xmpp:help@example.org`. Anybody with an account can see
         /// them.
         contact: Contact, default {};
+
+        /// The address of a publish-subscribe service for the domain's accounts (XEP-0060), such as
+        /// `pubsub.` and the domain. Left out, there is none; what people publish at their own
+        /// accounts, such as avatars and bookmarks, does not need it. It needs neither a certificate
+        /// nor an entry in the DNS.
+        pubsub: At<Domain>, optional "pubsub.example.org";
     }
 }
 
@@ -126,6 +139,18 @@ choice! {
         Scram "scram",
         /// An Argon2id hash; only PLAIN inside TLS is offered.
         Argon2id "argon2id",
+    }
+}
+
+choice! {
+    /// Whether messages have to be encrypted end to end.
+    pub enum Encryption {
+        /// As people like.
+        Off "off",
+        /// Who sends one that is not is told so, once for each session.
+        Warn "warn",
+        /// One that is not is refused.
+        Require "require",
     }
 }
 
@@ -243,6 +268,28 @@ section! {
 
         /// How many addresses an account may block (XEP-0191).
         blocked_jids: usize, default 1000, least 10, most 100_000;
+
+        /// How many nodes an account, or the publish-subscribe service of a domain, may have
+        /// (XEP-0060, XEP-0163).
+        pubsub_nodes: usize, default 1000, least 50 "which ordinary clients need", most 100_000;
+
+        /// How many items one node may keep. A node that is to keep as many as possible keeps so
+        /// many; the oldest make room for new ones.
+        pubsub_items: usize, default 10_000, least 10, most 1_000_000;
+
+        /// The largest item that may be published, such as the picture of an avatar. It has to fit
+        /// into a stanza.
+        pubsub_item_bytes: Size, default "256 KiB", least "8 KiB",
+            most "448 KiB" "which one record of the database can hold";
+
+        /// How much the items of one account may take in all.
+        pubsub_bytes: Size, default "64 MiB", least "1 MiB", most "1 TiB";
+
+        /// How much those of a domain's publish-subscribe service may take.
+        pubsub_service_bytes: Size, default "1 GiB", least "1 MiB", most "1 TiB";
+
+        /// How many subscriptions one node may have.
+        pubsub_subscriptions: usize, default 10_000, least 10, most 1_000_000;
 
         /// How many wrong passwords are taken for one account from one address, and for any
         /// account from one address, within `login_failure_window`. Further attempts from there

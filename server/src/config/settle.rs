@@ -14,6 +14,7 @@ use super::certificate::{judge, pair, read_chain, read_key};
 use super::options::{File, HostTable, Limits, ListenTable};
 use super::report::Report;
 use super::secret::{check_path, read_secret};
+use super::service;
 use super::value::{At, SecretPath};
 use super::{Check, Config, Host, Listen};
 use crate::nix::in_nix_store;
@@ -30,6 +31,7 @@ pub(super) fn settle(file: File, check: Check, report: &mut Report<'_>) -> Optio
     check_socket(&file.admin_socket, report);
     check_limits(&file.limits, report);
     check_domains(&file.host, report);
+    service::check(&file.host, report);
     check_addresses(&file.listen, report);
     if let Some(pepper) = &file.pepper_file {
         check_pepper(pepper, check, report);
@@ -57,10 +59,12 @@ pub(super) fn settle(file: File, check: Check, report: &mut Report<'_>) -> Optio
 /// `None` when something required is missing, which its reader has reported.
 fn settled_host(host: HostTable) -> Option<Host> {
     Some(Host {
+        services: service::settled(&host),
         domain: host.domain?.value,
         certificate: host.certificate?.value,
         key_file: host.key_file?.value.0,
         password_hash: host.password_hash,
+        encryption: host.encryption,
         retention: host.retention,
         contact: host.contact,
     })

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    AccountStep, ArchiveRule, ArchivedStep, BindStep, BoundStep, Boxed, CopyRule, DeliveredStep,
-    Effects, Flow, GuardStep, Identity, InfoForm, InlineFeature, IqHandler, MessageStep,
-    OfflineRule, Phase, PresenceHandler, PresenceRole, Reply, Scope, SessionPart, SessionStep,
-    Side, Spec, Step, TimedStep, UnqueueStep, Verdict,
+    AccountStep, ArchiveRule, ArchivedStep, BindStep, BoundStep, Boxed, ContactChange, ContactStep,
+    CopyRule, DeliveredStep, Discovery, DiscoveryStep, Effects, Flow, GuardStep, Identity,
+    InfoForm, InlineFeature, InterestsStep, IqHandler, MessageStep, OfflineRule, Phase,
+    PresenceHandler, PresenceRole, PresenceStamp, Reply, Scope, SessionPart, SessionStep, Side,
+    Spec, Step, TimedStep, UnqueueStep, Verdict,
 };
 use crate::jid::BareJid;
 use crate::router::Session;
@@ -27,7 +28,9 @@ pub struct Registry {
     specs: Vec<Spec>,
     disco: Vec<(Scope, &'static str)>,
     identities: Vec<(Scope, Identity)>,
-    forms: Vec<InfoForm>,
+    forms: Vec<(Scope, InfoForm)>,
+    items: Vec<(Scope, DiscoveryStep)>,
+    node_info: Vec<(Scope, DiscoveryStep)>,
     stream_features: Vec<(StreamPhase, StreamFeature)>,
     inline: Vec<InlineFeature>,
     bind2: Vec<(&'static str, BindStep)>,
@@ -36,8 +39,13 @@ pub struct Registry {
     guards: Vec<(Side, GuardStep)>,
     message: Vec<(Side, Phase, MessageStep)>,
     presence: HashMap<PresenceRole, PresenceHandler>,
+    presence_stamps: Vec<PresenceStamp>,
     session_available: Vec<SessionStep>,
+    presence_seen: Vec<SessionStep>,
+    interests: Vec<InterestsStep>,
+    contact_changed: Vec<ContactStep>,
     session_ended: Vec<SessionStep>,
+    refresh: Vec<SessionStep>,
     delivered: Vec<DeliveredStep>,
     archive: Option<ArchiveRule>,
     archived: Vec<ArchivedStep>,
@@ -67,9 +75,30 @@ impl Registry {
         self.identities.extend(scopes.iter().map(|scope| (*scope, identity)));
     }
 
-    /// Extends disco#info of a host.
-    pub fn info_form(&mut self, form: InfoForm) {
-        self.forms.push(form);
+    /// Extends disco#info of these addresses.
+    pub fn form(&mut self, scopes: &[Scope], form: InfoForm) {
+        self.forms.extend(scopes.iter().map(|scope| (*scope, form)));
+    }
+
+    /// Takes part in disco#items of these addresses and of their nodes. Without a node, all that
+    /// features return stands in the answer; with one, the first feature answers whose node it is.
+    /// Either way the step judges by itself what the asker may know, strangers to an account
+    /// included, and returns nothing for what is not there or hidden.
+    pub fn items<F>(&mut self, scopes: &[Scope], f: F)
+    where
+        F: for<'a> Step<'a, Discovery, Result<Option<Vec<Element>>, StanzaError>> + Clone,
+    {
+        self.items.extend(discovery_steps(scopes, f));
+    }
+
+    /// Answers disco#info of nodes of these addresses, with identities, features and forms; it is
+    /// not asked about an address without a node. Which feature answers, and to whom, is as in
+    /// [`items`](Self::items).
+    pub fn node_info<F>(&mut self, scopes: &[Scope], f: F)
+    where
+        F: for<'a> Step<'a, Discovery, Result<Option<Vec<Element>>, StanzaError>> + Clone,
+    {
+        self.node_info.extend(discovery_steps(scopes, f));
     }
 
     /// Offers something in the stream features.
@@ -156,6 +185,15 @@ impl Registry {
         assert!(taken.is_none(), "two features handle {role:?} presence");
     }
 
+    /// Completes the available presence of a session, broadcast or directed, before anybody sees it.
+    /// The session's account is locked.
+    pub fn presence_stamp<F>(&mut self, f: F)
+    where
+        F: for<'a> Step<'a, Presence, Presence>,
+    {
+        self.presence_stamps.push(Box::new(move |cx, presence| Box::pin(f.call(cx, presence))));
+    }
+
     /// Runs when a session begins to take what waits for the account: its priority was negative or
     /// it was unavailable, and now it is not. The account is locked, and the effects are delivered
     /// after those of the presence, so the step must neither lock nor return a guard.
@@ -167,12 +205,47 @@ impl Registry {
         self.session_available.push(step);
     }
 
+    /// Runs after a session has broadcast presence, available or not, and everything that followed
+    /// from it was delivered. Nothing is locked, and the session handles nothing else meanwhile: a
+    /// step must not wait for the client.
+    pub fn presence_seen<F>(&mut self, f: F)
+    where
+        F: for<'a> Step<'a, Arc<Session>, Effects>,
+    {
+        self.presence_seen.push(Box::new(move |cx, session| Box::pin(f.call(cx, session))));
+    }
+
+    /// Runs when it becomes known that a session wants to be notified of these nodes: with its first
+    /// available presence, and of those that are new when it wants more (XEP-0163 §4.3.2). It comes
+    /// behind everything that followed from the presence, and possibly much later, as the client may
+    /// have to be asked first. As in [`presence_seen`](Self::presence_seen) nothing is locked.
+    pub fn interests<F>(&mut self, f: F)
+    where
+        F: for<'a> Step<'a, (Arc<Session>, Vec<String>), Effects>,
+    {
+        self.interests.push(Box::new(move |cx, nodes| Box::pin(f.call(cx, nodes))));
+    }
+
     /// Runs when a session is over and no longer reachable.
     pub fn session_ended<F>(&mut self, f: F)
     where
         F: for<'a> Step<'a, Arc<Session>, Effects>,
     {
         self.session_ended.push(Box::new(move |cx, session| Box::pin(f.call(cx, session))));
+    }
+
+    /// Tells a session again what it cannot have missed for good, such as who is there: stanzas of
+    /// the kinds that can be refreshed ([`ParcelKind`](crate::router::ParcelKind)) were left out of
+    /// its full inbox, or went down with the server. It is the context's session, with the presence
+    /// that it had; after a start of the server that presence has been routed anew just before, from
+    /// a session that is available already, and what features kept of it is gone but for its
+    /// [parts](Self::session_part). Nothing is locked, and its client reads. What does not fit into
+    /// its inbox is not asked for once more.
+    pub fn refresh<F>(&mut self, f: F)
+    where
+        F: for<'a> Step<'a, Arc<Session>, Effects>,
+    {
+        self.refresh.push(Box::new(move |cx, session| Box::pin(f.call(cx, session))));
     }
 
     /// Runs when the client of the context's session has shown that it received the parcels of
@@ -250,6 +323,27 @@ impl Registry {
         assert!(taken.is_none(), "a state is declared twice");
     }
 
+    /// A value for [`Ctx::state`](super::Ctx::state) to which several features contribute.
+    pub fn shared<T: Any + Default + Send + Sync>(&mut self) -> &mut T {
+        let state = self.states.entry(TypeId::of::<T>()).or_insert_with(|| Box::<T>::default());
+        #[expect(clippy::expect_used, reason = "it is filed under its type")]
+        state.downcast_mut().expect("of that type")
+    }
+
+    /// Runs when an account's roster says something else of a contact. As in
+    /// [`presence_seen`](Self::presence_seen) nothing is locked.
+    pub fn contact_changed<F>(&mut self, f: F)
+    where
+        F: for<'a> Step<'a, ContactChange, Effects>,
+    {
+        self.contact_changed.push(Box::new(move |cx, change| Box::pin(f.call(cx, change))));
+    }
+
+    /// What runs when a roster says something else of a contact.
+    pub fn contact_changed_steps(&self) -> &[ContactStep] {
+        &self.contact_changed
+    }
+
     /// Closes the list.
     pub fn build(mut self) -> Features {
         self.specs.sort_by_key(|spec| spec.id);
@@ -257,6 +351,18 @@ impl Registry {
         self.message.sort_by_key(|(side, phase, _)| (*side, *phase));
         Features(self)
     }
+}
+
+/// The same step for each of these addresses.
+fn discovery_steps<F>(scopes: &[Scope], f: F) -> impl Iterator<Item = (Scope, DiscoveryStep)>
+where
+    F: for<'a> Step<'a, Discovery, Result<Option<Vec<Element>>, StanzaError>> + Clone,
+{
+    scopes.iter().map(move |scope| {
+        let f = f.clone();
+        let step: DiscoveryStep = Box::new(move |cx, asked| Box::pin(f.call(cx, asked)));
+        (*scope, step)
+    })
 }
 
 /// Everything that was declared, read-only.
@@ -295,9 +401,19 @@ impl Features {
         self.identities.iter().filter(move |(of, _)| *of == scope).map(|(_, identity)| *identity)
     }
 
-    /// Forms in disco#info of a host.
-    pub fn info_forms(&self) -> &[InfoForm] {
-        &self.forms
+    /// Forms in disco#info of an address.
+    pub fn info_forms(&self, scope: Scope) -> impl Iterator<Item = InfoForm> {
+        self.forms.iter().filter(move |(of, _)| *of == scope).map(|(_, form)| *form)
+    }
+
+    /// Who takes part in disco#items of an address and of its nodes.
+    pub fn items_steps(&self, scope: Scope) -> impl Iterator<Item = &DiscoveryStep> {
+        self.items.iter().filter(move |(of, _)| *of == scope).map(|(_, step)| step)
+    }
+
+    /// Who may know disco#info of a node of an address.
+    pub fn node_info_steps(&self, scope: Scope) -> impl Iterator<Item = &DiscoveryStep> {
+        self.node_info.iter().filter(move |(of, _)| *of == scope).map(|(_, step)| step)
     }
 
     /// What the stream features offer in those phases.
@@ -351,14 +467,34 @@ impl Features {
         self.presence.get(&role)
     }
 
+    /// What completes available presence.
+    pub fn presence_stamps(&self) -> &[PresenceStamp] {
+        &self.presence_stamps
+    }
+
     /// What runs when a session begins to take what waits for the account.
     pub fn session_available_steps(&self) -> &[SessionStep] {
         &self.session_available
     }
 
+    /// What runs after a session has broadcast presence.
+    pub fn presence_seen_steps(&self) -> &[SessionStep] {
+        &self.presence_seen
+    }
+
+    /// What runs when a session wants to be notified of more.
+    pub fn interests_steps(&self) -> &[InterestsStep] {
+        &self.interests
+    }
+
     /// What runs when a session is over.
     pub fn session_ended_steps(&self) -> &[SessionStep] {
         &self.session_ended
+    }
+
+    /// What tells a session again how things are.
+    pub fn refresh_steps(&self) -> &[SessionStep] {
+        &self.refresh
     }
 
     /// What runs when a client has shown what it received.

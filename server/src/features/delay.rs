@@ -40,7 +40,7 @@ async fn strip_forged(cx: &Ctx, mut message: Message) -> Result<Flow, StanzaErro
         let honest = |said: &str| {
             // What is no address could be taken for one by a less careful reader.
             Jid::parse(said)
-                .is_ok_and(|jid| jid.bare() == sender || !cx.server.serves(jid.domain()))
+                .is_ok_and(|jid| jid.bare() == sender || !cx.server.speaks_for(jid.domain()))
         };
         message.element_mut().retain_children(|child| {
             !child.is(ns::DELAY, "delay") || child.attr("from").is_none_or(honest)

@@ -6,7 +6,7 @@
 mod bind;
 mod bind2;
 mod blocking;
-mod caps;
+pub mod caps;
 pub(crate) mod carbons;
 mod conversation;
 pub(crate) mod csi;

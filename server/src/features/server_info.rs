@@ -3,8 +3,8 @@
 //! The addresses are those of the host in the configuration; without any there is no form.
 
 use crate::config::{Contact, Uri};
-use crate::feature::{Registry, Spec, Status};
-use crate::jid::Domain;
+use crate::feature::{Registry, Scope, Spec, Status};
+use crate::jid::BareJid;
 use crate::server::Server;
 use crate::stanza::form;
 use crate::xml::Element;
@@ -28,12 +28,12 @@ pub fn register(on: &mut Registry) {
         status: Status::Complete,
         note: "",
     });
-    on.info_form(contact);
+    on.form(&[Scope::Host], contact);
 }
 
-fn contact(server: &Server, domain: &Domain) -> Option<Element> {
+fn contact(server: &Server, address: &BareJid) -> Option<Element> {
     let config = server.config();
-    let host = config.hosts.iter().find(|host| host.domain == *domain)?;
+    let host = config.hosts.iter().find(|host| host.domain.as_str() == address.domain())?;
     let roles = roles(&host.contact);
     let named = roles.iter().filter(|(_, addresses)| !addresses.is_empty());
     let fields: Vec<_> =

@@ -26,7 +26,7 @@ pub fn register(on: &mut Registry) {
 
 /// A client gives no ids in the name of an account here, or of the server.
 async fn strip_forged(cx: &Ctx, mut message: Message) -> Result<Flow, StanzaError> {
-    strip(&mut message, |by| cx.server.serves(by.domain()));
+    strip(&mut message, |by| cx.server.speaks_for(by.domain()));
     Ok(Flow::Next(message))
 }
 

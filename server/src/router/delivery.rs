@@ -6,8 +6,7 @@ use std::sync::Arc;
 use super::inbox::{Copies, Parcel};
 use super::registry::Session;
 use super::route::guard;
-use super::underway::UNSHOWN;
-use crate::archive::Entry;
+use crate::archive::{Entry, UNSHOWN};
 use crate::feature::{Ctx, Offline, Side, Verdict};
 use crate::jid::{BareJid, Jid};
 use crate::stanza::{Condition, Iq, Message, MessageKind, Stanza, StanzaError};
@@ -217,7 +216,7 @@ async fn enqueue(cx: &Ctx, account: &BareJid, parcel: &Parcel) -> Result<(), Sta
     }
     let entry = Entry {
         owners: Vec::new(),
-        text: parcel.xml.clone(),
+        text: parcel.xml.clone().into_bytes(),
         handled: None,
         queued: Some(account.clone()),
         retention: UNSHOWN,

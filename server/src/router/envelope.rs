@@ -73,7 +73,8 @@ impl Envelope {
     }
 }
 
-/// The same stanza for many sessions, serialized once.
+/// The same stanza for many sessions, serialized once; [`Addressed`](super::Addressed) is for those
+/// with different addresses.
 pub fn broadcast(
     to: impl IntoIterator<Item = Arc<Session>>,
     stanza: &Element,
@@ -86,16 +87,17 @@ pub fn broadcast(
 impl Parcel {
     /// Serializes a stanza that the server took at `taken`.
     pub fn new(stanza: &Element, taken: Timestamp) -> Self {
-        let kind = match stanza.name() {
-            "message" => ParcelKind::Message,
-            "presence" => ParcelKind::Presence,
-            _ => ParcelKind::Iq,
-        };
-        // Most stanzas are a few hundred bytes: one allocation for most, and no slack kept.
-        let mut xml = Vec::with_capacity(512);
-        stanza.write_into(&mut xml, Scope::STREAM);
-        Parcel::of(kind, weigh(stanza), taken, Bytes::from(xml))
+        let xml = Bytes::from(written(stanza));
+        Parcel::of(ParcelKind::of(stanza), weigh(stanza), taken, xml)
     }
+}
+
+/// As it is written in a stream.
+pub(super) fn written(stanza: &Element) -> Vec<u8> {
+    // Most stanzas are a few hundred bytes: one allocation for most.
+    let mut xml = Vec::with_capacity(512);
+    stanza.write_into(&mut xml, Scope::STREAM);
+    xml
 }
 
 #[cfg(test)]

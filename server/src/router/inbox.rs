@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
-
 use super::weight::Weight;
+use super::written::Written;
 use crate::clock::Timestamp;
 use crate::stream::StreamError;
 use crate::sync::lock;
+use crate::xml::Element;
 
 /// What a parcel holds; it decides what becomes of it when the connection is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +23,30 @@ pub enum ParcelKind {
     Result,
     /// Means nothing once the connection is gone.
     Presence,
+    /// What a service tells that subscriber (XEP-0060): it means nothing once the connection is
+    /// gone, and its sender does not hear of that.
+    Event,
     /// A request, answered with an error, or an answer, which is dropped.
     Iq,
+    /// A request of the server's own, which it can make again.
+    Question,
+}
+
+impl ParcelKind {
+    /// That of a stanza by its name.
+    pub fn of(stanza: &Element) -> Self {
+        match stanza.name() {
+            "message" => ParcelKind::Message,
+            "presence" => ParcelKind::Presence,
+            _ => ParcelKind::Iq,
+        }
+    }
+
+    /// Whether it tells how things are: what is lost of that is nowhere else, but how things are
+    /// then can be told again ([`refresh`](super::refresh)).
+    pub fn can_be_refreshed(self) -> bool {
+        matches!(self, ParcelKind::Presence | ParcelKind::Event)
+    }
 }
 
 /// A stanza on its way to one connection, already serialized.
@@ -45,13 +67,14 @@ pub struct Parcel {
     pub is_queued: bool,
     /// Others that got the same message, if there are any.
     pub copies: Option<Copies>,
-    /// The stanza as it is written, in a stream whose default namespace is `jabber:client`.
-    pub xml: Bytes,
+    /// The stanza as it is written.
+    pub xml: Written,
 }
 
 impl Parcel {
     /// A stanza that is serialized already.
-    pub fn of(kind: ParcelKind, weight: Weight, taken: Timestamp, xml: Bytes) -> Self {
+    pub fn of(kind: ParcelKind, weight: Weight, taken: Timestamp, xml: impl Into<Written>) -> Self {
+        let xml = xml.into();
         Parcel { kind, weight, taken, number: None, is_queued: false, copies: None, xml }
     }
 
@@ -141,8 +164,8 @@ struct Queue {
 struct Spill {
     /// Whether something was left out since the task began to read the archive.
     is_new: bool,
-    /// Whether presence was left out; it is nowhere else, but can be asked for again.
-    lost_presence: bool,
+    /// Whether something was left out that is nowhere else, but can be asked for again.
+    is_stale: bool,
 }
 
 impl Inbox {
@@ -192,12 +215,6 @@ impl Inbox {
         lock(&self.queue).may_spill = true;
     }
 
-    /// Leaves everything to the archive that the archive has, as if the queue were full.
-    pub fn start_spilling(&self) {
-        let spill = Spill { is_new: true, ..Spill::default() };
-        lock(&self.queue).spill.get_or_insert(spill);
-    }
-
     /// Whether something was left to the archive and not been read from there.
     pub fn is_spilling(&self) -> bool {
         lock(&self.queue).spill.is_some()
@@ -211,11 +228,28 @@ impl Inbox {
     }
 
     /// Takes everything again, unless something was left out meanwhile: then the archive is to be
-    /// read on. Says whether presence was lost.
+    /// read on. Says whether something was left out that can only be asked for again.
     pub fn end_catching_up(&self) -> Option<bool> {
         let mut queue = lock(&self.queue);
         let ended = queue.spill.take_if(|spill| !spill.is_new);
-        ended.map(|spill| spill.lost_presence)
+        ended.map(|spill| spill.is_stale)
+    }
+
+    /// Something was lost that can only be asked for again. What the archive has is left to it for
+    /// now, as if the queue were full.
+    pub fn set_stale(&self) {
+        let mut queue = lock(&self.queue);
+        let spill = queue.spill.get_or_insert_default();
+        spill.is_new = true;
+        spill.is_stale = true;
+    }
+
+    /// It was asked for. What did not fit now would not fit the next time either: without this, a
+    /// client would be told the same over and over.
+    pub fn set_refreshed(&self) {
+        if let Some(spill) = &mut lock(&self.queue).spill {
+            spill.is_stale = false;
+        }
     }
 
     /// Notes whether the client keeps the task waiting: then the limits hold as they are.
@@ -293,13 +327,13 @@ impl Queue {
 
     /// Leaves a parcel out of the full queue, if it can be had again.
     fn spill(&mut self, parcel: &Parcel) -> bool {
-        let is_presence = parcel.kind == ParcelKind::Presence;
-        if !is_presence && !parcel.is_in_archive() {
+        let can_be_refreshed = parcel.kind.can_be_refreshed();
+        if !can_be_refreshed && !parcel.is_in_archive() {
             return false;
         }
         let spill = self.spill.get_or_insert_default();
         spill.is_new = true;
-        spill.lost_presence |= is_presence;
+        spill.is_stale |= can_be_refreshed;
         true
     }
 
@@ -331,6 +365,8 @@ fn wake(mut queue: std::sync::MutexGuard<'_, Queue>) {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     fn inbox() -> Inbox {
@@ -338,8 +374,56 @@ mod tests {
     }
 
     fn parcel(bytes: usize) -> Parcel {
+        of_kind(ParcelKind::Message, bytes)
+    }
+
+    fn of_kind(kind: ParcelKind, bytes: usize) -> Parcel {
         let xml = Bytes::from(vec![b' '; bytes]);
-        Parcel::of(ParcelKind::Message, Weight::Now, Timestamp(0), xml)
+        Parcel::of(kind, Weight::Now, Timestamp(0), xml)
+    }
+
+    /// One whose client may come back, and has taken nothing for long.
+    fn full() -> Inbox {
+        let inbox = inbox();
+        inbox.set_stalled(true);
+        inbox.may_spill();
+        assert_eq!(inbox.push(parcel(100)), Ok(()));
+        inbox
+    }
+
+    /// What the session's task does when it has written everything.
+    fn catch_up(inbox: &Inbox) -> Option<bool> {
+        inbox.try_receive();
+        inbox.begin_catching_up();
+        inbox.end_catching_up()
+    }
+
+    #[test]
+    fn a_full_inbox_leaves_out_what_can_be_asked_for_again_and_says_so() {
+        for kind in [ParcelKind::Presence, ParcelKind::Event] {
+            let inbox = full();
+            assert_eq!(inbox.push(of_kind(kind, 1)), Ok(()));
+            assert!(inbox.is_open() && inbox.is_spilling());
+            assert_eq!(catch_up(&inbox), Some(true), "{kind:?}");
+            assert_eq!(catch_up(&inbox), None);
+        }
+        let inbox = full();
+        assert_eq!(inbox.push(Parcel { number: Some(1), ..parcel(1) }), Ok(()));
+        assert_eq!(catch_up(&inbox), Some(false));
+        for kind in [ParcelKind::Message, ParcelKind::Copy, ParcelKind::Result, ParcelKind::Iq] {
+            assert_eq!(full().push(of_kind(kind, 1)), Err(NotTaken::Full), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn more_than_fits_is_not_asked_for_over_and_over() {
+        let inbox = full();
+        inbox.set_stale();
+        assert_eq!(catch_up(&inbox), Some(true));
+        assert_eq!(inbox.push(parcel(100)), Ok(()));
+        assert_eq!(inbox.push(of_kind(ParcelKind::Event, 1)), Ok(()));
+        inbox.set_refreshed();
+        assert_eq!(catch_up(&inbox), Some(false));
     }
 
     #[test]

@@ -124,7 +124,7 @@ impl Session {
 
     /// Whether it has become available, and what waits for the account may not have been handed
     /// over: messages that come now have to queue behind that, for the account's lock.
-    pub(super) fn is_arriving(&self) -> bool {
+    pub(crate) fn is_arriving(&self) -> bool {
         self.arriving.load(Ordering::Acquire)
     }
 

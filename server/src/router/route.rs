@@ -6,8 +6,12 @@ use super::delivery::{deliver_again, deliver_iq, exists};
 use super::envelope::Envelope;
 use super::inbox::{Copies, Parcel, ParcelKind};
 use super::registry::Session;
+use super::requests;
+use super::service;
 use super::underway::{Counted, deliver_to_account};
-use crate::feature::{Ctx, Effects, Flow, Phase, PresenceRole, Reply, Scope, Side, Verdict};
+use crate::feature::{
+    ContactChange, Ctx, Effects, Flow, Phase, PresenceRole, Reply, Scope, Side, Verdict,
+};
 use crate::jid::Jid;
 use crate::ns;
 use crate::stanza::{
@@ -44,10 +48,24 @@ pub async fn end_session(cx: &Ctx, session: &Arc<Session>) {
     }
 }
 
+/// Lets all features tell a session again how things are: something of that was lost on the way.
+pub async fn refresh(cx: &Ctx, session: &Arc<Session>) {
+    for step in cx.server.features.refresh_steps() {
+        apply(step(cx, Arc::clone(session)).await);
+    }
+}
+
 /// Tells all features which kept parcels the client of the context's session is known to have.
 pub async fn confirm(cx: &Ctx, numbers: Vec<u64>) {
     for step in cx.server.features.delivered_steps() {
         apply(step(cx, numbers.clone()).await);
+    }
+}
+
+/// Tells all features which nodes a client newly wants to be notified of.
+pub async fn interested(cx: &Ctx, session: &Arc<Session>, nodes: Vec<String>) {
+    for step in cx.server.features.interests_steps() {
+        apply(step(cx, (Arc::clone(session), nodes.clone())).await);
     }
 }
 
@@ -62,7 +80,7 @@ pub async fn return_undelivered(cx: &Ctx, parcels: impl IntoIterator<Item = Parc
     };
     for parcel in parcels.into_iter().filter(lost) {
         // Our own serialization parses; if it did not, there would be nothing to give back.
-        let Ok(element) = Parser::within(ns::CLIENT).parse(&parcel.xml) else { continue };
+        let Ok(element) = Parser::within(ns::CLIENT).parse(&parcel.xml.whole()) else { continue };
         if parcel.kind == ParcelKind::Message {
             if let Some(message) = Message::from_element(element) {
                 redeliver(cx, message, parcel).await;
@@ -100,7 +118,8 @@ async fn dispatch(
         && !cx.server.serves(to.domain())
     {
         // RFC 6120 §10.4: there is no way to another domain, and none is tried.
-        return Err(Condition::RemoteServerNotFound.into());
+        let service = cx.server.service(to.domain()).ok_or(Condition::RemoteServerNotFound)?;
+        return service::route(cx, service, stanza).await;
     }
     match stanza {
         Stanza::Iq(iq) => route_iq(cx, iq).await,
@@ -120,6 +139,16 @@ pub(crate) async fn guard(cx: &Ctx, side: Side, stanza: &Stanza) -> Verdict {
     Verdict::Pass
 }
 
+/// Lets features complete the available presence of the context's session, whose account is locked.
+pub(crate) async fn stamp(cx: &Ctx, mut presence: Presence) -> Presence {
+    if presence.kind == PresenceKind::Available {
+        for step in cx.server.features.presence_stamps() {
+            presence = step(cx, presence).await;
+        }
+    }
+    presence
+}
+
 async fn route_iq(cx: &Ctx, iq: Iq) -> Result<Option<Element>, StanzaError> {
     let scope = match &iq.to {
         Some(to) if to.resource().is_some() && to.local().is_some() => {
@@ -131,9 +160,16 @@ async fn route_iq(cx: &Ctx, iq: Iq) -> Result<Option<Element>, StanzaError> {
         _ => Scope::Account,
     };
     if !iq.kind.is_request() {
-        // An answer to a request of the server, such as a roster push; nobody waits for it.
+        if scope == Scope::Own {
+            take_answer(cx, iq).await;
+        }
         return Ok(None);
     }
+    answer(cx, iq, scope).await
+}
+
+/// Has a request answered by whoever understands it at such an address.
+pub(super) async fn answer(cx: &Ctx, iq: Iq, scope: Scope) -> Result<Option<Element>, StanzaError> {
     match guard(cx, Side::Recipient, &Stanza::Iq(iq.clone())).await {
         Verdict::Pass => {}
         Verdict::Drop => return Ok(None),
@@ -151,15 +187,26 @@ async fn route_iq(cx: &Ctx, iq: Iq) -> Result<Option<Element>, StanzaError> {
     // RFC 6120 §8.4, RFC 6121 §8.5.1 and §8.5.2.2.3: nobody understands it.
     let handler = handler.ok_or(Condition::ServiceUnavailable)?;
     let request = iq.element().without_children();
-    let reply = handler(cx, iq).await?;
-    Ok(conclude(cx, &request, reply))
+    let mut reply = handler(cx, iq).await?;
+    let changes = std::mem::take(&mut reply.effects.contacts);
+    let answer = conclude(cx, &request, reply);
+    contacts_changed(cx, changes).await;
+    Ok(answer)
+}
+
+/// An answer to a request of the server. Nobody waits for that to a roster push.
+async fn take_answer(cx: &Ctx, answer: Iq) {
+    let Some(session) = &cx.session else { return };
+    if let Some(then) = requests::answered(session, &answer, cx.server.clock.now()) {
+        apply(then(cx, answer).await);
+    }
 }
 
 /// Delivers an answer between what goes before and after it. It leaves while the guard is held, so
 /// that no later change of the account can overtake it: a roster must not follow a newer push.
 fn conclude(cx: &Ctx, request: &Element, reply: Reply) -> Option<Element> {
     let answer = result_answer(request, reply.payload);
-    let Effects { envelopes, guard } = reply.effects;
+    let Effects { envelopes, guard, .. } = reply.effects;
     envelopes.into_iter().for_each(deliver);
     let for_nobody = match &cx.session {
         Some(session) => {
@@ -215,11 +262,28 @@ async fn route_presence(cx: &Ctx, presence: Presence) -> Result<(), StanzaError>
         (Some(_), _) => PresenceRole::Directed,
     };
     let Some(handler) = cx.server.features.presence_handler(role) else { return Ok(()) };
-    let done = handler(cx, presence).await.map(apply);
+    let done = handler(cx, presence).await;
+    let changes = done.as_ref().map(|effects| effects.contacts.clone()).unwrap_or_default();
+    let done = done.map(apply);
+    contacts_changed(cx, changes).await;
     if let Some(session) = &cx.session {
         session.set_arrived();
+        if done.is_ok() && role == PresenceRole::Broadcast {
+            for step in cx.server.features.presence_seen_steps() {
+                apply(step(cx, Arc::clone(session)).await);
+            }
+        }
     }
     done
+}
+
+/// Tells all features of contacts who may see more or less than before.
+async fn contacts_changed(cx: &Ctx, changes: Vec<ContactChange>) {
+    for change in changes {
+        for step in cx.server.features.contact_changed_steps() {
+            apply(step(cx, change.clone()).await);
+        }
+    }
 }
 
 async fn redeliver(cx: &Ctx, message: Message, parcel: Parcel) {

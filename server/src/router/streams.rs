@@ -26,7 +26,7 @@ pub type Tls = TlsStream<TcpStream>;
 /// A stanza that was sent, as far as a ledger remembers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sent {
-    /// Nothing that a client could miss for long: presence, a chat state.
+    /// Nothing that a client could miss for long: presence, a chat state, a question of the server.
     Passing,
     /// A request or an answer. It exists nowhere else, so a stream that may have lost it is not
     /// resumed after a crash.

@@ -5,26 +5,25 @@
 //! could take back, and everybody sees the same order.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::oneshot;
 
 use super::delivery::{self, Otherwise, choose, is_served, send};
+use super::envelope::written;
 use super::inbox::{Parcel, ParcelKind};
 use super::registry::Session;
 use super::route::{answer_to, guard, pass};
 use super::streams::ManagedStream;
 use super::weight::{Weight, weigh};
-use crate::archive::{Entry, Owner, Retention};
+use crate::archive::{Entry, Owner, Retention, UNSHOWN};
 use crate::clock::Timestamp;
 use crate::feature::{Ctx, Offline, Phase, Side, Verdict};
 use crate::jid::{BareJid, Jid};
+use crate::server::Server;
 use crate::stanza::{Condition, Message, Stanza, StanzaError, error_answer};
 use crate::store::StoreError;
-use crate::xml::{Element, Scope};
-
-/// How long a message waits that no archive shows: its receiver may be away for a month.
-pub(super) const UNSHOWN: Retention = Retention::For(Duration::from_secs(30 * 86_400));
+use crate::xml::Element;
 
 /// Which stanza of a managed stream a message is.
 #[derive(Clone, Debug)]
@@ -53,6 +52,10 @@ struct Underway {
     plan: Plan,
     counted: Option<Counted>,
     pending: Pending,
+    /// When it was found that there is such an account, as [`Accounts::changes`] counts.
+    ///
+    /// [`Accounts::changes`]: crate::auth::Accounts::changes
+    found_at: u64,
 }
 
 /// A message of a session that is under way: when this is dropped it is through, however it ended.
@@ -80,6 +83,7 @@ pub async fn deliver_to_account(
 ) -> Result<(), StanzaError> {
     let Some(message) = accept(cx, message).await? else { return Ok(()) };
     let Some(to) = message.to.clone() else { return Ok(()) };
+    let found_at = cx.server.accounts.changes();
     if to.local().is_none() {
         // RFC 6121 §8.4: nobody reads what is said to the server itself.
         return delivery::bounce(message.kind);
@@ -97,8 +101,20 @@ pub async fn deliver_to_account(
     }
     let pending = Pending(cx.session.clone());
     let (text, weight) = (serialized(message.element()), weigh(message.element()));
-    Underway { cx: cx.clone(), message, to, text, weight, plan, counted, pending }.start().await;
-    Ok(())
+    let cx = cx.clone();
+    Underway { cx, message, to, text, weight, plan, counted, pending, found_at }.start().await
+}
+
+/// Resolves when all that was stored for an account until now has been delivered, or waits for it.
+pub async fn settle(server: &Server, account: &BareJid) {
+    let (done, stored) = oneshot::channel();
+    server.archive.pass(move || done.send(()).unwrap_or_default());
+    // An archive that is closed drops it, and stores nothing more either.
+    stored.await.unwrap_or_default();
+    let (done, delivered) = oneshot::channel();
+    let job = async move { done.send(()).unwrap_or_default() };
+    server.lanes.push(&server.runtime, account, job);
+    delivered.await.unwrap_or_default();
 }
 
 async fn accept(cx: &Ctx, message: Message) -> Result<Option<Message>, StanzaError> {
@@ -159,19 +175,32 @@ async fn offline(cx: &Ctx, message: &Message, archived: bool) -> Result<Offline,
 }
 
 impl Underway {
-    async fn start(self) {
+    async fn start(mut self) -> Result<(), StanzaError> {
         let server = Arc::clone(&self.cx.server);
         if !self.plan.is_stored() {
             let is_first = self.cx.session.as_ref().is_none_or(|own| own.inbound().is_alone());
             if is_first {
-                return self.complete(Ok(None));
+                self.complete(Ok(None));
+            } else {
+                // It must not overtake those that are being stored.
+                server.archive.pass(move || self.complete(Ok(None)));
             }
-            // It must not overtake those that are being stored.
-            return server.archive.pass(move || self.complete(Ok(None)));
+            return Ok(());
         }
         let entry = self.entry();
         let room = server.archive.room(entry.text.len(), entry.retention).await;
+        // A removal that has begun since then looks for what is in the archive: from here to the append
+        // nothing waits, so that it finds this, or this finds nobody.
+        while let now = server.accounts.changes()
+            && now != self.found_at
+        {
+            self.found_at = now;
+            if !delivery::exists(&self.cx, &self.to).await? {
+                return delivery::no_such_user(&self.to, self.message.kind);
+            }
+        }
         server.archive.append(room, entry, move |done| self.complete(done.map(Some)));
+        Ok(())
     }
 
     fn entry(&self) -> Entry {
@@ -433,11 +462,8 @@ impl Underway {
     }
 }
 
-/// As it is written in a stream.
-pub(super) fn serialized(message: &Element) -> Bytes {
-    let mut text = Vec::with_capacity(512);
-    message.write_into(&mut text, Scope::STREAM);
-    Bytes::from(text)
+fn serialized(message: &Element) -> Bytes {
+    Bytes::from(written(message))
 }
 
 /// The same message with the id that it has in an account's archive: put in before its end.

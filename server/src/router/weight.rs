@@ -25,8 +25,13 @@ pub enum Weight {
 
 /// Looks at no more than the names of a message's children, mostly at one.
 pub fn weigh(stanza: &Element) -> Weight {
+    weigh_for(stanza, stanza.attr("to"))
+}
+
+/// What a stanza is worth to that receiver, whatever `to` it has.
+pub(super) fn weigh_for(stanza: &Element, to: Option<&str>) -> Weight {
     match stanza.name() {
-        "message" => weigh_message(stanza),
+        "message" => weigh_message(stanza, to),
         "presence" => weigh_presence(stanza),
         // Whoever asks waits for the answer.
         _ => Weight::Now,
@@ -52,7 +57,7 @@ fn is_for_oneself(x: &Element) -> bool {
     x.children().any(|child| child.name() == "destroy" || is_own(child))
 }
 
-fn weigh_message(message: &Element) -> Weight {
+fn weigh_message(message: &Element, to: Option<&str>) -> Weight {
     if message.attr("type") == Some("error") {
         return Weight::Now;
     }
@@ -68,8 +73,8 @@ fn weigh_message(message: &Element) -> Weight {
         }
     }
     match event {
-        Some(event) if !has_state => weigh_event(message, event),
-        None if has_state => fold(&("state", message.attr("from"), message.attr("to"))),
+        Some(event) if !has_state => weigh_event(message.attr("from"), to, event),
+        None if has_state => fold(&("state", message.attr("from"), to)),
         _ => Weight::Now,
     }
 }
@@ -86,9 +91,8 @@ fn says_nothing(child: &Element) -> bool {
 
 /// XEP-0060, XEP-0163: what contacts publish can wait; what the own account does, such as a message
 /// being read on another device (XEP-0490), cannot.
-fn weigh_event(message: &Element, event: &Element) -> Weight {
-    let (from, to) = (message.attr("from"), message.attr("to").unwrap_or_default());
-    if from.is_none() || from == to.split('/').next() {
+fn weigh_event(from: Option<&str>, to: Option<&str>, event: &Element) -> Weight {
+    if from.is_none() || from == to.unwrap_or_default().split('/').next() {
         return Weight::Now;
     }
     match only_item(event) {

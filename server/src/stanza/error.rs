@@ -105,12 +105,19 @@ pub struct StanzaError {
     kind: ErrorType,
     text: Option<Cow<'static, str>>,
     application: Option<Box<Element>>,
+    payload: Option<Box<Element>>,
 }
 
 impl StanzaError {
     /// An error with the type that RFC 6120 associates with the condition.
     pub const fn new(condition: Condition) -> Self {
-        StanzaError { condition, kind: condition.usual_type(), text: None, application: None }
+        StanzaError {
+            condition,
+            kind: condition.usual_type(),
+            text: None,
+            application: None,
+            payload: None,
+        }
     }
 
     /// Another type than the usual one.
@@ -131,9 +138,28 @@ impl StanzaError {
         self
     }
 
+    /// What stands beside the error, RFC 6120 §8.3.1: what of a request was not done.
+    pub fn with_payload(mut self, element: Element) -> Self {
+        self.payload = Some(Box::new(element));
+        self
+    }
+
+    /// What stands beside the error.
+    pub fn payload(&self) -> Option<&Element> {
+        self.payload.as_deref()
+    }
+
     /// The defined condition.
     pub const fn condition(&self) -> Condition {
         self.condition
+    }
+
+    /// XEP-0086.
+    ///
+    /// COMPAT(Profanity, 0.13): it publishes its first OMEMO device list only if the answer that there is
+    /// none has the code.
+    fn code(&self) -> Option<&'static str> {
+        (self.condition == Condition::ItemNotFound).then_some("404")
     }
 
     /// `<error/>`, `by` naming the entity that reports it.
@@ -141,6 +167,7 @@ impl StanzaError {
         let mut error = Element::new(ns::CLIENT, "error")
             .with_attr_opt("by", by.map(Jid::as_str))
             .with_attr("type", self.kind.as_str())
+            .with_attr_opt("code", self.code())
             .with_child(Element::new(ns::STANZAS, self.condition.as_str()));
         if let Some(text) = &self.text {
             let mut said = Element::new(ns::STANZAS, "text").with_text(text.as_ref());

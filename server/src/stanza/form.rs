@@ -27,6 +27,56 @@ pub fn field<'a>(var: &str, values: impl IntoIterator<Item = &'a str>) -> Elemen
     Element::new(ns::DATA_FORMS, "field").with_attr("var", var).with_children(values)
 }
 
+/// One field that says what it is and how a person shall read it.
+pub fn labelled<'a>(
+    var: &str,
+    kind: &str,
+    label: &str,
+    values: impl IntoIterator<Item = &'a str>,
+) -> Element {
+    field(var, values).with_attr("type", kind).with_attr("label", label)
+}
+
+/// One of the values that a `list-single` or `list-multi` field may have.
+pub fn option(label: &str, value: &str) -> Element {
+    Element::new(ns::DATA_FORMS, "option")
+        .with_attr("label", label)
+        .with_child(Element::new(ns::DATA_FORMS, "value").with_text(value))
+}
+
+/// XEP-0122: the field holds a number of this `datatype` from `min` to `max`.
+pub fn ranged(datatype: &str, min: u32, max: u32) -> Element {
+    let range = Element::new(ns::DATA_VALIDATE, "range")
+        .with_attr("min", min.to_string())
+        .with_attr("max", max.to_string());
+    Element::new(ns::DATA_VALIDATE, "validate").with_attr("datatype", datatype).with_child(range)
+}
+
+/// What somebody did with a form.
+#[derive(Clone, Copy, Debug)]
+pub enum Answer<'a> {
+    /// He has filled it in.
+    Submitted(Submitted<'a>),
+    /// He wants nothing to change.
+    Cancelled,
+}
+
+impl<'a> Answer<'a> {
+    /// Finds it in a request, where it may be missing. A cancelled form has no fields, not even
+    /// the FORM_TYPE (XEP-0004 §3.1).
+    ///
+    /// # Errors
+    /// `bad-request`: there are several, or it is of another type.
+    pub fn find(request: &'a Element, form_type: &str) -> Result<Option<Self>, StanzaError> {
+        let mut forms = request.children().filter(|child| child.is(ns::DATA_FORMS, "x"));
+        let first = forms.next().and_then(|form| form.attr("type"));
+        if first == Some("cancel") && forms.next().is_none() {
+            return Ok(Some(Answer::Cancelled));
+        }
+        Ok(Submitted::find(request, form_type)?.map(Answer::Submitted))
+    }
+}
+
 /// A form that somebody has filled in.
 #[derive(Clone, Copy, Debug)]
 pub struct Submitted<'a>(&'a Element);
@@ -95,5 +145,20 @@ mod tests {
         assert!(find(&[submit("urn:other")]).is_err());
         assert!(find(&[Element::new(ns::DATA_FORMS, "x").with_attr("type", "submit")]).is_err());
         assert!(find(&[result("urn:example")]).is_err());
+    }
+
+    #[test]
+    fn a_cancelled_form_is_told_from_one_that_was_filled_in() {
+        let find = |forms: &[Element]| {
+            Answer::find(&request(forms), "urn:example")
+                .map(|form| form.map(|form| matches!(form, Answer::Submitted(_))))
+        };
+        let cancel = Element::new(ns::DATA_FORMS, "x").with_attr("type", "cancel");
+        assert_eq!(find(&[]), Ok(None));
+        assert_eq!(find(&[submit("urn:example")]), Ok(Some(true)));
+        assert_eq!(find(std::slice::from_ref(&cancel)), Ok(Some(false)));
+        assert!(find(&[cancel.clone(), submit("urn:example")]).is_err());
+        assert!(find(&[submit("urn:example"), cancel]).is_err());
+        assert!(find(&[submit("urn:other")]).is_err());
     }
 }

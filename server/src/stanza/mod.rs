@@ -128,7 +128,8 @@ pub fn error_answer(stanza: &Element, error: &StanzaError) -> Option<Element> {
         .with_attr_opt("to", stanza.attr("from"))
         .with_attr_opt("id", stanza.attr("id"))
         .with_attr("type", "error");
-    Some(answer.with_child(error.to_element(None)))
+    let beside = error.payload().cloned();
+    Some(answer.with_children(beside).with_child(error.to_element(None)))
 }
 
 /// The parsed `to`, where there is one.

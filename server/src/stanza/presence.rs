@@ -121,6 +121,12 @@ impl Presence {
         }
     }
 
+    /// Puts a child in the place of all those of its name.
+    pub fn set_child(&mut self, child: Element) {
+        self.element.retain_children(|other| !other.is(child.ns(), child.name()));
+        self.element.push_child(child);
+    }
+
     /// The whole stanza.
     pub fn element(&self) -> &Element {
         &self.element

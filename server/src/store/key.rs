@@ -148,6 +148,8 @@ impl<A, B, C> StartOf<(A, B, C)> for (A, B) {}
 impl<A, B, C, D> StartOf<(A, B, C, D)> for A {}
 impl<A, B, C, D> StartOf<(A, B, C, D)> for (A, B) {}
 impl<A, B, C, D> StartOf<(A, B, C, D)> for (A, B, C) {}
+impl<A, B, C, D, E> StartOf<(A, B, C, D, E)> for (A, B) {}
+impl<A, B, C, D, E> StartOf<(A, B, C, D, E)> for (A, B, C, D) {}
 impl<A, B> StartOf<(A, B)> for (A, B) {}
 impl StartOf<Text> for Text {}
 
@@ -263,7 +265,7 @@ macro_rules! tuples {
     )*};
 }
 
-tuples!((A 0, B 1), (A 0, B 1, C 2), (A 0, B 1, C 2, D 3));
+tuples!((A 0, B 1), (A 0, B 1, C 2), (A 0, B 1, C 2, D 3), (A 0, B 1, C 2, D 3, E 4));
 
 #[cfg(test)]
 mod tests {

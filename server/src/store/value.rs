@@ -55,6 +55,9 @@ impl<T: Record> Value for T {
     }
 }
 
+/// A number, such as a place.
+impl Record for u64 {}
+
 /// An index entry: the key says it all.
 impl Value for () {
     fn write(&self, _: &mut Vec<u8>) -> Result<(), ValueError> {

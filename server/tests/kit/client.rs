@@ -15,6 +15,7 @@ use tokio::sync::{Mutex as AsyncMutex, oneshot};
 use tokio::task::JoinHandle;
 
 use super::decoder::{Decoder, Incoming};
+use super::interest::Capabilities;
 use super::raw::{Io, RawClient};
 use super::{condition, within};
 
@@ -42,6 +43,8 @@ pub struct Link {
     dirty: AtomicBool,
     /// Whether pings of the server are answered and not received.
     answers: AtomicBool,
+    /// What requests for disco#info are answered with, which are not received then.
+    capabilities: Mutex<Option<Capabilities>>,
 }
 
 /// What came and was not taken yet.
@@ -63,6 +66,7 @@ impl Client {
             next_id: AtomicU64::new(1),
             dirty: AtomicBool::new(false),
             answers: AtomicBool::new(false),
+            capabilities: Mutex::new(None),
         });
         links.lock().unwrap().push(Arc::downgrade(&link));
         let (sender, new) = unbounded_channel();
@@ -221,6 +225,11 @@ impl Client {
         within(&what, arrived.new.recv()).await.expect("the connection is gone")
     }
 
+    /// Answers disco#info with these from now on; without, requests are received.
+    pub fn declare(&self, capabilities: Option<Capabilities>) {
+        *self.link.capabilities.lock().unwrap() = capabilities;
+    }
+
     /// Closes the stream as RFC 6120 §4.4 says, and waits for the server to do the same: by then
     /// the session is over, and all who must know have been told.
     pub async fn close(self) {
@@ -285,6 +294,20 @@ impl Link {
         is_ping
     }
 
+    /// Answers disco#info, if there is something to answer with (XEP-0115 §6.2).
+    async fn inform(&self, element: &Element) -> bool {
+        let query = element.child(ns::DISCO_INFO, "query");
+        let Some(query) = query.filter(|_| element.attr("type") == Some("get")) else {
+            return false;
+        };
+        let Some(capabilities) = self.capabilities.lock().unwrap().clone() else { return false };
+        let of = |name| element.attr(name).unwrap_or_default();
+        let answer = capabilities.answer(of("id"), of("from"), query.attr("node"));
+        // The server may have gone meanwhile.
+        self.write(answer.as_bytes()).await.unwrap_or_default();
+        true
+    }
+
     /// Gives an answer to whoever asked; anything else comes back.
     fn answer(&self, element: Element) -> Option<Element> {
         let is_answer = matches!(element.attr("type"), Some("result" | "error"));
@@ -310,6 +333,7 @@ async fn read_all(
     loop {
         let incoming = match decoder.receive(&mut io).await {
             Incoming::Element(element) if link.pong(&element).await => None,
+            Incoming::Element(element) if link.inform(&element).await => None,
             Incoming::Element(element) => link.answer(element).map(Incoming::Element),
             other => Some(other),
         };

@@ -3,9 +3,13 @@
 //! Nothing here sleeps. Timeouts exist to fail a test, never to pace it; silence is proved by a
 //! ping that comes back ([`Client::expect_silence`]), and time is moved by hand.
 
+pub mod avatar;
 mod client;
 mod decoder;
+pub mod interest;
 pub mod managed;
+pub mod omemo;
+pub mod pubsub;
 mod raw;
 pub mod sasl2;
 pub mod scram;

@@ -63,9 +63,14 @@ impl Cloister {
 
     /// A server that can do more than it can.
     pub async fn and(more: fn(&mut Registry)) -> Self {
+        Cloister::and_with("", more).await
+    }
+
+    /// The same, with options.
+    pub async fn and_with(options: &str, more: fn(&mut Registry)) -> Self {
         let features = features::with(more);
         let directory = tempfile::tempdir().unwrap();
-        Cloister::made(directory, Authority::new(), BEGIN, "", Disk::default(), features).await
+        Cloister::made(directory, Authority::new(), BEGIN, options, Disk::default(), features).await
     }
 
     /// A server that has as much space left as this disk says.
@@ -84,6 +89,14 @@ impl Cloister {
         running.stop().await;
         let now = time.load(Ordering::Relaxed);
         Cloister::at(directory, authority, now, options, Disk::default()).await
+    }
+
+    /// The same, of a server that can do more.
+    pub async fn restart_and(self, more: fn(&mut Registry)) -> Self {
+        let Cloister { running, time, authority, directory, links: _ } = self;
+        running.stop().await;
+        let (now, features) = (time.load(Ordering::Relaxed), features::with(more));
+        Cloister::made(directory, authority, now, "", Disk::default(), features).await
     }
 
     async fn at(
@@ -112,6 +125,13 @@ impl Cloister {
         let running = lifecycle::start_on(disk, features, config, clock).await;
         let running = running.unwrap_or_else(|error| panic!("{error}"));
         Cloister { running, time, authority, directory, links: Links::default() }
+    }
+
+    /// Puts other options in place while it runs, as SIGHUP does.
+    pub fn reload(&self, options: &str) {
+        let text = configuration(self.directory.path(), &self.authority, options);
+        let (config, _) = Config::parse(&text, "test", Check::Full).unwrap();
+        self.running.reload(config).unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// Stops the server: streams are closed with `system-shutdown`.

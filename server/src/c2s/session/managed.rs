@@ -14,7 +14,7 @@ use crate::features::csi;
 use crate::features::stream_management::{self as management, Enable};
 use crate::ns;
 use crate::router::{self, Counted, Link, ManagedStream, Parcel, Resumable};
-use crate::stanza::{Condition, Stanza};
+use crate::stanza::Condition;
 use crate::stream::{Closed, StreamError};
 use crate::xml::Element;
 
@@ -163,9 +163,10 @@ impl Connection {
         }
         match self.session.inbox().end_catching_up() {
             None => Ok(true),
-            Some(lost_presence) => {
-                if lost_presence {
-                    self.refresh_presence().await;
+            Some(is_stale) => {
+                if is_stale {
+                    Box::pin(router::refresh(&self.cx, &self.session)).await;
+                    self.session.inbox().set_refreshed();
                 }
                 Ok(false)
             }
@@ -190,16 +191,6 @@ impl Connection {
         }
         self.flush().await?;
         Ok(found.more)
-    }
-
-    /// Presence that was lost is that of others: saying ours again gathers it.
-    async fn refresh_presence(&mut self) {
-        if let Some(presence) = self.session.presence() {
-            self.session.set_unavailable();
-            let stanza = Stanza::Presence((*presence).clone());
-            Box::pin(router::route(&self.cx, stanza, None)).await;
-            self.cx.server.journal.touch_state(&self.session);
-        }
     }
 
     /// Waits for the client to come back; nothing if it does not in time, or must not.
@@ -271,17 +262,24 @@ impl Connection {
         let Some(wire) = &mut self.wire else { return Err(disconnected()) };
         for parcel in self.outgoing.iter() {
             if !parcel.xml.is_empty() {
-                wire.transport.queue_bytes(&parcel.xml);
+                wire.queue(&parcel.xml);
                 continue;
             }
-            let Some(number) = parcel.number else { continue };
-            let text = self.cx.server.archive.text(number).await.map_err(store_failed)?;
-            let item = text.map(|text| Item { number, text });
-            let again = item.and_then(|item| replay::parcel(&self.cx, &self.session, &item));
+            let again = match parcel.number {
+                Some(number) => {
+                    let text = self.cx.server.archive.text(number).await.map_err(store_failed)?;
+                    let item = text.map(|text| Item { number, text });
+                    item.and_then(|item| replay::parcel(&self.cx, &self.session, &item))
+                }
+                None => {
+                    self.session.inbox().set_stale();
+                    None
+                }
+            };
             match again {
-                Some(again) => wire.transport.queue_bytes(&again.xml),
-                // It has expired since. Something must stand in its place, or the client would
-                // count wrongly from here on.
+                Some(again) => wire.queue(&again.xml),
+                // It has expired since, or is told anew. Something must stand in its place, or the
+                // client would count wrongly from here on.
                 None => wire.transport.queue(&Element::new(ns::CLIENT, "message")),
             }
         }

@@ -55,6 +55,21 @@ fn several_domains_are_kept_in_their_order() {
 }
 
 #[test]
+fn a_service_is_found_by_its_address_and_knows_its_host() {
+    let chat = HOST.replace("example", "chat.example");
+    let (config, _) = parse(&format!("{HOST}pubsub = 'Pubsub.example.org'\n{chat}")).unwrap();
+    let (kind, host) = config.service("pubsub.example.org").unwrap();
+    assert_eq!((kind, host.domain.as_str()), (ServiceKind::Pubsub, "example.org"));
+    assert_eq!(config.service("example.org"), None);
+    assert_eq!(config.hosts[1].services, []);
+}
+
+#[test]
+fn there_is_no_service_unless_it_is_written() {
+    assert_eq!(defaults().hosts[0].services, []);
+}
+
+#[test]
 fn a_weak_count_of_iterations_is_a_warning_with_its_line() {
     let (_, warnings) = parse(&format!("[auth]\nscram_iterations = 5000\n{HOST}")).unwrap();
     assert_eq!(

@@ -144,6 +144,40 @@ fn a_domain_that_is_there_twice_names_the_line_of_the_first() {
 }
 
 #[test]
+fn a_service_needs_an_address_that_is_no_domain_of_accounts() {
+    let two = format!(
+        "{HOST}pubsub = 'Chat.example.org'\n{}",
+        HOST.replace("example.org", "chat.example.org")
+    );
+    for (hosts, line) in [(two, 7), (format!("{HOST}pubsub = 'example.org'\n"), 2)] {
+        let errors = parse(&hosts).unwrap_err();
+        let wanted = format!(
+            " is the domain of the [[host]] in line {line}; choose an address of the service's own"
+        );
+        assert_eq!(errors.mistakes().len(), 1, "{errors}");
+        assert_eq!(errors.mistakes()[0].key, "host.pubsub");
+        assert!(errors.to_string().contains(&wanted), "{errors}");
+    }
+}
+
+#[test]
+fn an_address_that_two_services_claim_names_the_line_of_the_first() {
+    let host = format!("{HOST}pubsub = 'pubsub.example.net'\n");
+    let errors = parse(&format!("{host}{}", host.replace("example.org", "example.com")));
+    assert_eq!(
+        errors.unwrap_err().to_string(),
+        "c.toml:10:10: host.pubsub: \"pubsub.example.net\" is the address of the service in \
+         line 5 already; choose another"
+    );
+}
+
+#[test]
+fn the_address_of_a_service_must_be_a_domain() {
+    let errors = parse(&format!("{HOST}pubsub = 'news@example.org'\n")).unwrap_err().to_string();
+    assert!(errors.contains("host.pubsub: \"news@example.org\" is not an XMPP domain"), "{errors}");
+}
+
+#[test]
 fn addresses_that_the_system_would_refuse_together_are_mistakes() {
     for listen in [
         "c2s = ['127.0.0.1:7', '127.0.0.1:7']",

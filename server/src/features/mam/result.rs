@@ -74,7 +74,7 @@ mod tests {
         let to = Jid::parse("juliet@localhost/it's <here>").unwrap();
         let item = Item { number: 1_000_000, text: Bytes::from_static(text) };
         let parcel = Results::new(&to, query_id).parcel(&item);
-        Parser::within(ns::CLIENT).parse(&parcel.xml).unwrap()
+        Parser::within(ns::CLIENT).parse(&parcel.xml.whole()).unwrap()
     }
 
     #[test]

@@ -2,46 +2,14 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::directed;
-use crate::clock::Timestamp;
 use crate::feature::{Ctx, Side, Verdict};
 use crate::jid::{BareJid, Jid};
 use crate::ns;
-use crate::router::{Envelope, Parcel, Session, guard};
+use crate::router::{Addressed, Envelope, Session, guard};
 use crate::server::Server;
 use crate::stanza::{Presence, PresenceKind, Stanza};
 use crate::xml::Element;
-
-/// How a presence begins in a stream; a `to` has its place behind.
-const HEAD: &[u8] = b"<presence";
-
-/// A presence for many accounts: serialized once, and addressed by putting bytes together.
-pub(crate) struct Announcement {
-    element: Element,
-    parcel: Parcel,
-}
-
-impl Announcement {
-    /// Takes a presence without `to`.
-    pub(crate) fn new(element: &Element, now: Timestamp) -> Self {
-        Announcement { element: element.clone(), parcel: Parcel::new(element, now) }
-    }
-
-    /// The same, for one account.
-    pub(crate) fn to(&self, account: &BareJid) -> Parcel {
-        let Some(tail) = self.parcel.xml.strip_prefix(HEAD) else {
-            // The writer has another way of beginning an element.
-            let addressed = self.element.clone().with_attr("to", account.as_str());
-            return Parcel::new(&addressed, self.parcel.taken);
-        };
-        // RFC 7622 §3.3.1: a bare address holds no character that an attribute must escape.
-        let to = format!(" to='{account}'");
-        let xml = Bytes::from([HEAD, to.as_bytes(), tail].concat());
-        Parcel { xml, ..self.parcel.clone() }
-    }
-}
 
 /// An account's available resources.
 pub(crate) fn available(server: &Server, account: &BareJid) -> Vec<Arc<Session>> {
@@ -67,7 +35,7 @@ pub(crate) fn show(server: &Server, of: &BareJid, to: &BareJid, out: &mut Vec<En
         return;
     }
     for presence in available(server, of).iter().filter_map(|session| session.presence()) {
-        let parcel = Announcement::new(presence.element(), server.clock.now()).to(to);
+        let parcel = Addressed::new(presence.element(), server.clock.now()).to(to);
         out.extend(audience.iter().map(|to| Envelope::of(Arc::clone(to), parcel.clone())));
     }
 }
@@ -85,7 +53,7 @@ pub(crate) fn withdraw(
         let was_directed = directed::forget_account(&session, to);
         if is_heard && (was_directed || session.priority().is_some()) {
             let gone = unavailable(session.jid());
-            let parcel = Announcement::new(&gone, server.clock.now()).to(to);
+            let parcel = Addressed::new(&gone, server.clock.now()).to(to);
             let audience = available(server, to);
             out.extend(audience.into_iter().map(|to| Envelope::of(to, parcel.clone())));
         }
@@ -105,27 +73,4 @@ pub(crate) async fn admits(cx: &Ctx, kind: PresenceKind, from: &Jid, to: &BareJi
     let stanza = Stanza::Presence(presence);
     matches!(guard(cx, Side::Sender, &stanza).await, Verdict::Pass)
         && matches!(guard(cx, Side::Recipient, &stanza).await, Verdict::Pass)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::router::ParcelKind;
-
-    #[test]
-    fn an_address_is_put_where_the_writer_would_have_put_one() {
-        let juliet = BareJid::parse("juliet@example.com").unwrap();
-        let status = Element::new(ns::CLIENT, "status").with_text("a > b");
-        let element =
-            unavailable(&Jid::parse("romeo@example.net/\"'&").unwrap()).with_child(status);
-        let parcel = Announcement::new(&element, Timestamp(1)).to(&juliet);
-        let addressed = element.with_attr("to", juliet.as_str());
-        let wrap = |xml: &[u8]| {
-            let text = String::from_utf8(xml.to_vec()).unwrap();
-            let document = text.replacen("<presence", "<presence xmlns='jabber:client'", 1);
-            crate::xml::Parser::new().parse(document.as_bytes()).unwrap()
-        };
-        assert_eq!(parcel.kind, ParcelKind::Presence);
-        assert_eq!(wrap(&parcel.xml), addressed);
-    }
 }

@@ -5,7 +5,7 @@
 //! kept. A request to a connection is answered only for those who may know that it is there.
 
 pub(crate) mod announce;
-mod broadcast;
+pub(crate) mod broadcast;
 pub(crate) mod directed;
 mod leak;
 mod probe;
@@ -17,11 +17,13 @@ use crate::stanza::{Condition, Presence, StanzaError};
 
 /// Declares what belongs to the specification.
 pub fn register(on: &mut Registry) {
+    on.state(directed::Shown::default());
     on.presence(PresenceRole::Broadcast, broadcast::handle);
     on.presence(PresenceRole::Directed, directed::handle);
     on.presence(PresenceRole::Probe, probe::handle);
     on.guard(Side::Recipient, leak::judge);
     on.session_ended(broadcast::end);
+    on.refresh(broadcast::refresh);
 }
 
 /// §4.7.2.3

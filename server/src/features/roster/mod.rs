@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub use entry::{Entry, REQUESTS};
 pub use item::{Item, Subscription};
 
-use crate::feature::{Ctx, Effects, Registry, Reply, Scope, SessionPart};
+use crate::feature::{ContactChange, Ctx, Effects, Registry, Reply, Scope, SessionPart};
 use crate::features::subscription;
 use crate::jid::{BareJid, Domain, Jid};
 use crate::ns;
@@ -54,6 +54,19 @@ pub async fn subscription_of(
     let (domain, local) = owner(account);
     let item = server.store.get(&ITEMS, &(domain, local, contact.as_str())).await?;
     Ok(item.map(|item| item.subscription).unwrap_or_default())
+}
+
+/// What the account has of a contact, if it is in the roster.
+///
+/// # Errors
+/// The store failed.
+pub async fn item(
+    server: &Server,
+    account: &BareJid,
+    contact: &BareJid,
+) -> Result<Option<Item>, StoreError> {
+    let (domain, local) = owner(account);
+    server.store.get(&ITEMS, &(domain, local, contact.as_str())).await
 }
 
 /// Whether the contact is in the account's roster.
@@ -237,5 +250,7 @@ async fn keep(
     if !batch.is_empty() {
         server.store.commit(batch).await?;
     }
-    Ok(Reply::empty().and(Effects::send(entry.pushes(server)).holding(guard)))
+    let (owner, contact) = (account.clone(), contact.bare());
+    let change = ContactChange { owner, contact, begins_to_see: false };
+    Ok(Reply::empty().and(Effects::send(entry.pushes(server)).holding(guard).about([change])))
 }

@@ -150,7 +150,9 @@ const KINDS: &[(ParcelKind, u8)] = &[
     (ParcelKind::Copy, b'c'),
     (ParcelKind::Result, b'r'),
     (ParcelKind::Presence, b'p'),
+    (ParcelKind::Event, b'e'),
     (ParcelKind::Iq, b'i'),
+    (ParcelKind::Question, b'?'),
 ];
 
 /// What is known of streams that have no task: those from before the start that may still be
@@ -478,7 +480,7 @@ pub async fn put_owed(
         let owed = match parcel.number {
             Some(_) if parcel.is_queued => Owed::Queued,
             Some(number) => Owed::Archived(number),
-            None => Owed::Whole(parcel.kind, parcel.xml),
+            None => Owed::Whole(parcel.kind, parcel.xml.into_bytes()),
         };
         if place == 0 {
             first = Some(owed);
@@ -570,6 +572,24 @@ pub async fn forget(cx: &Ctx, account: &BareJid) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stanza_that_is_owed_reads_back_with_its_kind() {
+        let whole = |kind| Owed::Whole(kind, Bytes::from_static(b"<message/>"));
+        let kinds = [
+            ParcelKind::Message,
+            ParcelKind::Copy,
+            ParcelKind::Result,
+            ParcelKind::Presence,
+            ParcelKind::Event,
+            ParcelKind::Iq,
+        ];
+        for owed in kinds.map(whole) {
+            let mut out = Vec::new();
+            owed.write(&mut out).unwrap();
+            assert_eq!(Owed::read(1, out.into()), Ok(owed));
+        }
+    }
 
     #[test]
     fn a_ledger_that_was_written_reads_back() {

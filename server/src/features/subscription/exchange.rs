@@ -3,7 +3,7 @@
 
 use super::is_heard;
 use super::state::{Event, Inbound, State, inbound, outbound};
-use crate::feature::{Ctx, Effects};
+use crate::feature::{ContactChange, Ctx, Effects};
 use crate::features::presence::announce;
 use crate::features::roster::{Entry, interested};
 use crate::jid::{BareJid, Jid};
@@ -93,7 +93,30 @@ impl<'a> Exchange<'a> {
         if !batch.is_empty() {
             self.server.store.commit(batch).await?;
         }
-        Ok(Effects::send(self.envelopes()))
+        let changes = self.changes();
+        Ok(Effects::send(self.envelopes()).about(changes))
+    }
+
+    /// Who may see more or less than before.
+    fn changes(&self) -> Vec<ContactChange> {
+        let (Some(contact), Some(contact_was)) = (&self.contact, self.was.1) else {
+            return Vec::new();
+        };
+        let (ours, theirs) = (self.user.account(), contact.account());
+        let (is, contact_is) = (self.user.state(), contact.state());
+        let change = |owner: &BareJid, contact: &BareJid, begins_to_see: bool| ContactChange {
+            owner: owner.clone(),
+            contact: contact.clone(),
+            begins_to_see: begins_to_see && self.is_heard,
+        };
+        let mut changes = Vec::new();
+        if self.was.0.is_from() != is.is_from() {
+            changes.push(change(ours, theirs, is.is_from()));
+        }
+        if contact_was.is_from() != contact_is.is_from() {
+            changes.push(change(theirs, ours, contact_is.is_from()));
+        }
+        changes
     }
 
     /// The stanza comes to the contact: Appendix A.3.
