@@ -16,6 +16,7 @@
 #[allow(dead_code, reason = "not every part of the kit is needed at every time")]
 mod kit;
 
+mod account_removal;
 mod cli_contract;
 mod cli_demo;
 mod cli_process;

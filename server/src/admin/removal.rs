@@ -55,6 +55,10 @@ async fn finish(server: &Arc<Server>, account: &BareJid) -> Result<usize, AdminE
     if timeout(LEAVE, gone(closed)).await.is_err() {
         tracing::warn!("some sessions of a removed account are slow to leave");
     }
+    // A message for which the account was there a moment ago, be it by its sessions, looks again before it is
+    // stored; one that is stored already must be where it is looked for below.
+    server.accounts.count_change();
+    router::settle(server, account).await;
     let cx = Ctx { server: Arc::clone(server), session: None };
     for step in server.features.account_removed_steps() {
         router::apply(step(&cx, account.clone()).await?);
