@@ -21,6 +21,7 @@ pub mod offline;
 mod ping;
 mod presence;
 mod private_storage;
+pub mod pubsub;
 pub mod push;
 pub mod retraction;
 pub mod roster;
@@ -69,6 +70,7 @@ pub fn with(more: impl FnOnce(&mut Registry)) -> Features {
     ping::register(&mut on);
     presence::register(&mut on);
     private_storage::register(&mut on);
+    pubsub::register(&mut on);
     push::register(&mut on);
     retraction::register(&mut on);
     roster::register(&mut on);
