@@ -3,6 +3,7 @@
 //! A feature is two lines here, a `mod` and a call of its `register`. Steps of one phase and
 //! guards run in this order.
 
+mod avatar;
 mod bind;
 mod bind2;
 mod blocking;
@@ -36,6 +37,7 @@ pub mod stream_management;
 mod subscription;
 mod time;
 mod vcard;
+mod vcard4;
 mod version;
 mod visibility;
 
@@ -52,6 +54,7 @@ pub fn all() -> Features {
 pub fn with(more: impl FnOnce(&mut Registry)) -> Features {
     let mut on = Registry::default();
     crate::auth::register(&mut on);
+    avatar::register(&mut on);
     bind::register(&mut on);
     bind2::register(&mut on);
     blocking::register(&mut on);
@@ -85,6 +88,7 @@ pub fn with(more: impl FnOnce(&mut Registry)) -> Features {
     subscription::register(&mut on);
     time::register(&mut on);
     vcard::register(&mut on);
+    vcard4::register(&mut on);
     version::register(&mut on);
     more(&mut on);
     on.build()
