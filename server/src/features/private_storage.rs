@@ -1,19 +1,22 @@
 //! XEP-0049: Private XML Storage.
 //!
 //! One record for each namespace, as XML. An element that is set empty takes its record away,
-//! which reads the same afterwards and is how an account gets room again.
+//! which reads the same afterwards and is how an account gets room again. Bookmarks are kept
+//! elsewhere, together with their other forms (`bookmarks/`).
 
 use std::collections::BTreeMap;
 
+use super::bookmarks;
+use super::pubsub::{Edit, Service};
 use crate::feature::{Ctx, Registry, Reply, Scope, Spec, Status};
 use crate::jid::{BareJid, Jid};
 use crate::ns;
 use crate::stanza::{Condition, Iq, IqKind, StanzaError};
-use crate::store::{Batch, Page, Range, Rows, Tree, VALUE_MAX};
+use crate::store::{Page, Range, Rows, Tree, VALUE_MAX};
 use crate::xml::{Element, Parser};
 
 /// The children of a query, by domain, account and namespace.
-static PRIVATE: Tree<(String, String, String), String> = Tree::new(0x22, "private");
+pub(super) static PRIVATE: Tree<(String, String, String), String> = Tree::new(0x22, "private");
 
 const QUERY: (&str, &str) = (ns::PRIVATE, "query");
 
@@ -51,6 +54,11 @@ async fn get(cx: &Ctx, iq: Iq) -> Result<Reply, StanzaError> {
         return Err(Condition::BadRequest.into());
     };
     has_own_namespace(wanted)?;
+    if wanted.ns() == ns::BOOKMARKS_LEGACY
+        && let Some(list) = bookmarks::list(cx, &iq.from.bare()).await?
+    {
+        return Ok(Reply::with(Element::new(ns::PRIVATE, "query").with_child(list)));
+    }
     let key = key(&iq.from, wanted.ns());
     match cx.server.store.get(&PRIVATE, &key).await? {
         Some(xml) => Ok(Reply::with(parse(&xml)?)),
@@ -62,25 +70,37 @@ async fn get(cx: &Ctx, iq: Iq) -> Result<Reply, StanzaError> {
 }
 
 async fn set(cx: &Ctx, iq: Iq) -> Result<Reply, StanzaError> {
-    let records = records(iq.payload().ok_or(Condition::BadRequest)?)?;
+    let mut records = records(iq.payload().ok_or(Condition::BadRequest)?)?;
     let account = iq.from.bare();
     // Nobody else may take the room that is being measured.
-    let guard = cx.server.locks.lock(&account).await;
+    let mut edit = Edit::begin(cx, Service::new(account.clone()), iq.from.clone()).await?;
     let kept = kept_beside(cx, &account, &records).await?;
+    if let Some(list) = records.remove(ns::BOOKMARKS_LEGACY) {
+        set_bookmarks(&mut edit, list.as_deref()).await?;
+    }
     let added: usize = records.iter().map(|(ns, xml)| cost(ns, xml.as_deref())).sum();
     if kept.saturating_add(added) > cx.server.config().limits.private_bytes.as_usize() {
         return Err(too_much());
     }
-    let mut batch = Batch::new();
     for (namespace, xml) in &records {
         match xml {
-            Some(xml) => batch.put(&PRIVATE, &key(&iq.from, namespace), xml),
-            None => batch.delete(&PRIVATE, &key(&iq.from, namespace)),
+            Some(xml) => edit.batch().put(&PRIVATE, &key(&iq.from, namespace), xml),
+            None => edit.batch().delete(&PRIVATE, &key(&iq.from, namespace)),
         };
     }
-    cx.server.store.commit(batch).await?;
-    drop(guard);
-    Ok(Reply::empty())
+    Ok(Reply::empty().and(edit.commit().await?))
+}
+
+/// XEP-0411: they are where all forms of bookmarks are, and count there.
+async fn set_bookmarks(edit: &mut Edit<'_>, xml: Option<&str>) -> Result<(), StanzaError> {
+    if xml.map_or(0, str::len) > edit.limits().item_bytes as usize {
+        return Err(too_much());
+    }
+    let query = match xml {
+        Some(xml) => parse(xml)?,
+        None => Element::new(ns::PRIVATE, "query"),
+    };
+    bookmarks::replace_list(edit, &query).await
 }
 
 /// §4: another user's data.
