@@ -9,6 +9,7 @@ mod accounts;
 mod archive;
 mod client;
 mod devices;
+mod doctor;
 mod removal;
 mod socket;
 
@@ -26,6 +27,8 @@ pub use socket::listen;
 use crate::auth::AccountError;
 use crate::auth::password::{Password, PasswordError};
 use crate::config::Retention;
+use crate::features::omemo::Finding;
+use crate::features::omemo::doctor::ShutOut;
 use crate::jid::{BareJid, Domain};
 use crate::server::Server;
 use crate::stanza::StanzaError;
@@ -100,6 +103,15 @@ pub enum Request {
     ArchiveStatus,
     /// Deletes messages that are over, now.
     ArchiveExpire,
+    /// Looks at the OMEMO keys that accounts have published.
+    DoctorOmemo {
+        /// Whose; all if nobody is named.
+        #[serde(default)]
+        account: Option<BareJid>,
+        /// Opens what is not open.
+        #[serde(default)]
+        repair: bool,
+    },
 }
 
 /// What is to become of an account's retention.
@@ -169,6 +181,21 @@ pub enum Answer {
     Archive(Vec<PeriodRow>),
     /// What was deleted.
     Expired(ExpiredRow),
+    /// What is wrong with OMEMO, in the order of domains and names.
+    Omemo(Vec<OmemoRow>),
+}
+
+/// An account as to its OMEMO keys.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OmemoRow {
+    /// Its address.
+    pub jid: String,
+    /// What is wrong, after the repair.
+    pub findings: Vec<Finding>,
+    /// Nodes that were opened.
+    pub opened: Vec<String>,
+    /// Who cannot write to it; only where one account was asked for.
+    pub shut_out: Option<ShutOut>,
 }
 
 /// A device in a list. What it says of itself is as it said.
@@ -294,6 +321,11 @@ pub enum AdminError {
     /// A feature could not take leave of the account.
     #[error("the account's contacts could not be told ({0}); run `cloister user remove` again")]
     Farewell(&'static str),
+    /// Nodes of an account could not be opened.
+    #[error(
+        "the account's nodes could not be opened ({0}); look at the server's log, then try again"
+    )]
+    Repair(&'static str),
 }
 
 /// Carries out a request. `progress` hears how many records a long one has seen.
@@ -325,6 +357,9 @@ pub async fn execute(
         }
         Request::ArchiveStatus => archive::status(server).await,
         Request::ArchiveExpire => archive::expire(server, progress).await,
+        Request::DoctorOmemo { account, repair } => {
+            doctor::omemo(server, account, repair, progress).await
+        }
         Request::StoreCheck => Ok(Answer::Checked(server.store.check(progress).await?.into())),
     }
 }

@@ -8,10 +8,12 @@ mod archive;
 mod check_config;
 mod completions;
 mod demo;
+mod doctor;
 mod logging;
 mod operator;
 mod output;
 mod password;
+mod progress;
 mod serve;
 mod store;
 mod user;
@@ -65,6 +67,8 @@ enum Command {
     Store(store::Command),
     #[command(subcommand)]
     Archive(archive::Command),
+    #[command(subcommand)]
+    Doctor(doctor::Command),
     Xeps(xeps::Arguments),
     Completions(completions::Arguments),
 }
@@ -87,6 +91,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::User(command) => user::run(command, config)?,
         Command::Store(command) => return store::run(&command, config),
         Command::Archive(command) => archive::run(&command, config)?,
+        Command::Doctor(command) => return doctor::run(&command, config),
         Command::Xeps(arguments) => xeps::run(&arguments)?,
         Command::Completions(arguments) => completions::run(&arguments)?,
     }

@@ -1,6 +1,5 @@
 //! `cloister store`: what the server keeps.
 
-use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -9,6 +8,7 @@ use clap::{Args, Subcommand};
 
 use super::operator::ask;
 use super::output::{say, say_json, say_table};
+use super::progress::Progress;
 use crate::admin::{Answer, Checked, Request};
 
 /// Looks after what the server keeps
@@ -34,7 +34,7 @@ pub(super) struct Check {
 
 pub(super) fn run(command: &Command, config: &Path) -> anyhow::Result<ExitCode> {
     let Command::Check(Check { json }) = command;
-    let mut progress = Progress { shown: io::stderr().is_terminal(), dirty: false };
+    let mut progress = Progress::of("records read");
     let answer = ask(config, Request::StoreCheck, |rows| progress.show(rows));
     progress.clear();
     let Answer::Checked(checked) = answer? else {
@@ -60,26 +60,5 @@ fn tell(checked: &Checked) -> anyhow::Result<()> {
         count => say(&format!(
             "{count} problems; restore a backup from before they began, and look at the disk."
         )),
-    }
-}
-
-/// A line on the terminal that is written over and over.
-struct Progress {
-    shown: bool,
-    dirty: bool,
-}
-
-impl Progress {
-    fn show(&mut self, rows: u64) {
-        if self.shown {
-            self.dirty = true;
-            write!(io::stderr(), "\r{rows} records read").unwrap_or_default();
-        }
-    }
-
-    fn clear(&self) {
-        if self.dirty {
-            write!(io::stderr(), "\r\x1b[K").unwrap_or_default();
-        }
     }
 }

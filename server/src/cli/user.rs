@@ -286,7 +286,7 @@ fn revoke(jid: &str, id: String, config: &Path) -> anyhow::Result<()> {
 }
 
 /// The text itself is not repeated: it may be anything.
-fn account(text: &str) -> anyhow::Result<BareJid> {
+pub(super) fn account(text: &str) -> anyhow::Result<BareJid> {
     let account = BareJid::parse(text)
         .map_err(|error| Usage(format!("no account: {error}; write it as in alice@example.org")))?;
     match account.local() {

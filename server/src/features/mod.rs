@@ -21,6 +21,7 @@ mod hints;
 mod last_activity;
 pub mod mam;
 pub mod offline;
+pub mod omemo;
 mod ping;
 mod presence;
 mod private_storage;
@@ -74,6 +75,7 @@ pub fn with(more: impl FnOnce(&mut Registry)) -> Features {
     last_activity::register(&mut on);
     mam::register(&mut on);
     offline::register(&mut on);
+    omemo::register(&mut on);
     ping::register(&mut on);
     presence::register(&mut on);
     private_storage::register(&mut on);
