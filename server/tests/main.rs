@@ -26,6 +26,7 @@ mod cli_socket;
 mod cli_user;
 mod crash;
 mod documents;
+mod encryption_policy;
 mod full_disk;
 mod hostile_xml;
 mod layers;

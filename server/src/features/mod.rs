@@ -15,6 +15,7 @@ pub(crate) mod csi;
 mod delay;
 mod disco;
 mod displayed;
+mod encryption;
 mod expiry;
 mod fast;
 mod hints;
@@ -69,6 +70,7 @@ pub fn with(more: impl FnOnce(&mut Registry)) -> Features {
     delay::register(&mut on);
     disco::register(&mut on);
     displayed::register(&mut on);
+    encryption::register(&mut on);
     expiry::register(&mut on);
     fast::register(&mut on);
     hints::register(&mut on);
