@@ -9,47 +9,30 @@ output; the last line counts them. Exits with 1 if one failed.
 """
 
 import asyncio
-import contextlib
-import pathlib
-import re
 import ssl
-import subprocess
 import sys
-import tempfile
 
 import slixmpp
 from slixmpp.exceptions import IqError
 
-import ports
+import demo
+from claims import claim, conclusion, remark
 
-C2S, TLS, HTTPS = ports.free(3)
 PATIENCE = 30
-passed, failed = 0, []
-
-
-def claim(what, holds):
-    """Says whether something that must be so is so."""
-    global passed
-    if holds:
-        passed += 1
-        print(f"ok      {what}")
-    else:
-        failed.append(what)
-        print(f"FAILED  {what}")
 
 
 class Person(slixmpp.ClientXMPP):
     """A client that keeps what comes, so that it can be waited for."""
 
-    def __init__(self, jid, password, ca, mechanism=None, direct=False):
+    def __init__(self, jid, password, server, mechanism=None, direct=False):
         super().__init__(jid, password, sasl_mech=mechanism)
         for plugin in ("xep_0030", "xep_0191", "xep_0199", "xep_0203"):
             self.register_plugin(plugin)
-        self.ca_certs = ca
+        self.ca_certs = server.ca
         self.enable_plaintext = False
         self.enable_starttls = not direct
         self.enable_direct_tls = direct
-        self.port_of_mode = TLS if direct else C2S
+        self.port_of_mode = server.tls if direct else server.c2s
         self.seen = asyncio.Queue()
         self.used = None
         for event in ("message", "presence_subscribe", "presence_subscribed", "changed_status",
@@ -91,19 +74,19 @@ def bodies(message):
     return message["body"]
 
 
-async def chat(accounts, ca):
-    (alice_jid, alice_password), (bob_jid, bob_password) = accounts
+async def chat(server):
+    (alice_jid, alice_password), (bob_jid, bob_password) = server.accounts
 
-    alice = await Person(alice_jid, alice_password, ca).online()
+    alice = await Person(alice_jid, alice_password, server).online()
     claim("alice logs in over STARTTLS", alice.is_connected())
     version = alice.socket.version()
     claim(f"over {version}", version == "TLSv1.3")
-    bob = await Person(bob_jid, bob_password, ca, direct=True).online()
+    bob = await Person(bob_jid, bob_password, server, direct=True).online()
     claim("bob logs in over direct TLS", bob.is_connected())
     if "tls-exporter" in ssl.CHANNEL_BINDING_TYPES:
         claim("the login is bound to TLS: " + alice.used, alice.used.endswith("-PLUS"))
     else:
-        print("-       this Python cannot export keying material, so no -PLUS here: " + alice.used)
+        remark("this Python cannot export keying material, so no -PLUS here: " + alice.used)
         claim("the login is by SCRAM", alice.used.startswith("SCRAM"))
 
     alice.send_presence_subscription(bob_jid)
@@ -141,7 +124,7 @@ async def chat(accounts, ca):
     for number in range(3):
         alice.send_message(bob_jid, f"while you were out {number}", mtype="chat")
     await alice.fence()
-    bob = await Person(bob_jid, bob_password, ca, mechanism="SCRAM-SHA-256").online()
+    bob = await Person(bob_jid, bob_password, server, mechanism="SCRAM-SHA-256").online()
     kept = [await bob.expect("message") for _ in range(3)]
     claim("what was said meanwhile waits, in order",
           [bodies(m) for m in kept] == [f"while you were out {n}" for n in range(3)])
@@ -172,8 +155,8 @@ async def chat(accounts, ca):
     features = info["disco_info"]["features"]
     claim("the server says what it can do", {"urn:xmpp:ping", "urn:xmpp:blocking"} <= set(features))
 
-    stranger = Person(bob_jid, "not the password", ca)
-    stranger.connect("127.0.0.1", C2S)
+    stranger = Person(bob_jid, "not the password", server)
+    stranger.connect("127.0.0.1", server.c2s)
     await stranger.expect("failed_auth")
     claim("a wrong password is refused", True)
     stranger.abort()
@@ -181,32 +164,11 @@ async def chat(accounts, ca):
     await bob.offline()
 
 
-@contextlib.contextmanager
-def demo(cloister, directory):
-    command = [cloister, "demo", "--dir", directory, "--c2s-port", str(C2S),
-               "--tls-port", str(TLS), "--https-port", str(HTTPS)]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        for line in server.stdout:
-            if line.startswith("Ready"):
-                break
-        else:
-            sys.exit("the demo did not start")
-        yield
-    finally:
-        server.terminate()
-        claim("the demo ends when told to", server.wait(PATIENCE) == 0)
-
-
 def main():
-    with tempfile.TemporaryDirectory() as directory:
-        with demo(sys.argv[1], directory):
-            text = (pathlib.Path(directory) / "accounts.txt").read_text()
-            accounts = re.findall(r"^(\S+@\S+)\s+(\S+)$", text, re.MULTILINE)
-            asyncio.run(chat(accounts, pathlib.Path(directory) / "ca.pem"))
-    print(f"with slixmpp {slixmpp.__version__}")
-    print(f"slixmpp: {passed} passed, {len(failed)} failed")
-    sys.exit(1 if failed else 0)
+    with demo.running(sys.argv[1]) as server:
+        asyncio.run(chat(server))
+    remark(f"with slixmpp {slixmpp.__version__}")
+    sys.exit(conclusion("slixmpp"))
 
 
 main()

@@ -9,67 +9,28 @@ is one line of output; the last line counts them. Exits with 1 if one failed.
 """
 
 import asyncio
-import pathlib
-import re
-import subprocess
 import sys
-import tempfile
 import time
 
 import slixmpp
 
-import ports
+import demo
+from claims import claim, conclusion, remark
 
-C2S, TLS, HTTPS = ports.free(3)
 PATIENCE = 60
 MANY = 5000
-passed, failed = 0, []
-
-
-def claim(what, holds):
-    """Says whether something that must be so is so."""
-    global passed
-    if holds:
-        passed += 1
-        print(f"ok      {what}", flush=True)
-    else:
-        failed.append(what)
-        print(f"FAILED  {what}", flush=True)
-
-
-class Demo:
-    """A server that can be ended and started again with what it has."""
-
-    def __init__(self, cloister, directory):
-        self.command = [cloister, "demo", "--dir", directory, "--c2s-port", str(C2S),
-                        "--tls-port", str(TLS), "--https-port", str(HTTPS)]
-        self.server = None
-
-    def start(self):
-        self.server = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)
-        for line in self.server.stdout:
-            if line.startswith("Ready"):
-                return
-        sys.exit("the demo did not start")
-
-    def stop(self):
-        self.server.terminate()
-        claim("the server ends when told to", self.server.wait(PATIENCE) == 0)
-
-    def kill(self):
-        self.server.kill()
-        self.server.wait(PATIENCE)
 
 
 class Device(slixmpp.ClientXMPP):
     """A client that keeps what comes, so that it can be waited for."""
 
-    def __init__(self, jid, password, ca):
+    def __init__(self, jid, password, server):
         super().__init__(jid, password)
         for plugin in ("xep_0030", "xep_0059", "xep_0198", "xep_0199", "xep_0280", "xep_0297",
                        "xep_0313", "xep_0352", "xep_0359"):
             self.register_plugin(plugin)
-        self.ca_certs = ca
+        self.ca_certs = server.ca
+        self.port = server.c2s
         self.enable_plaintext = False
         self.enable_direct_tls = False
         self.seen = asyncio.Queue()
@@ -90,7 +51,7 @@ class Device(slixmpp.ClientXMPP):
         return await asyncio.wait_for(wait(), PATIENCE)
 
     async def online(self):
-        self.connect("127.0.0.1", C2S)
+        self.connect("127.0.0.1", self.port)
         await self.expect("session_start")
         await asyncio.wait_for(self.plugin["xep_0280"].enable(), PATIENCE)
         self.send_presence()
@@ -107,7 +68,7 @@ class Device(slixmpp.ClientXMPP):
 
     async def resumed(self):
         """Connects again; whether the session was resumed."""
-        self.connect("127.0.0.1", C2S)
+        self.connect("127.0.0.1", self.port)
 
         async def wait():
             while True:
@@ -135,7 +96,7 @@ class Device(slixmpp.ClientXMPP):
         return found
 
 
-async def sessions(demo, alice, bob):
+async def sessions(server, alice, bob):
     claim("stream management is on", alice.plugin["xep_0198"].sm_id is not None)
 
     alice.lose()
@@ -148,7 +109,7 @@ async def sessions(demo, alice, bob):
           await alice.bodies(3) == [f"while you were cut off {n}" for n in range(3)])
     claim("and once", await alice.quiet())
 
-    for what, end in (("restart", demo.stop), ("death", demo.kill)):
+    for what, end in (("restart", server.stop), ("death", server.kill)):
         await alice.fence()
         await bob.fence()
         alice.plugin["xep_0198"].send_ack()
@@ -165,7 +126,7 @@ async def sessions(demo, alice, bob):
         await bob.fence()
         end()
         await bob.expect("disconnected")
-        demo.start()
+        server.start()
         claim(f"bob's session is resumed after the {what}", await bob.resumed())
         bob.send_message(alice.boundjid.bare, f"after the {what}", mtype="chat")
         await bob.fence()
@@ -210,12 +171,12 @@ async def archives(alice, bob):
             alice.send_message(bob.boundjid.bare, text, mtype="chat")
         await alice.fence()
     live = await bob.bodies(MANY)
-    print(f"-       {MANY} messages in {time.monotonic() - begin:.1f} s")
+    remark(f"{MANY} messages in {time.monotonic() - begin:.1f} s")
     claim(f"bob hears {MANY} messages, in order", live == texts)
     for name, device in (("alice", alice), ("bob", bob)):
         begin = time.monotonic()
         forwards = await device.history(False, 50)
-        print(f"-       paged through in {time.monotonic() - begin:.1f} s")
+        remark(f"paged through in {time.monotonic() - begin:.1f} s")
         claim(f"{name}'s archive holds all that was sent, in order",
               [body for _, body in forwards][-MANY:] == texts)
         claim("and nothing twice", len({key for key, _ in forwards}) == len(forwards))
@@ -224,12 +185,12 @@ async def archives(alice, bob):
     claim("nothing was added to what there was", len(forwards) == before + MANY)
 
 
-async def play(demo, accounts, ca):
-    (alice_jid, alice_password), (bob_jid, bob_password) = accounts
-    alice = await Device(alice_jid, alice_password, ca).online()
-    bob = await Device(bob_jid, bob_password, ca).online()
-    await sessions(demo, alice, bob)
-    chamber = await Device(alice_jid, alice_password, ca).online()
+async def play(server):
+    (alice_jid, alice_password), (bob_jid, bob_password) = server.accounts
+    alice = await Device(alice_jid, alice_password, server).online()
+    bob = await Device(bob_jid, bob_password, server).online()
+    await sessions(server, alice, bob)
+    chamber = await Device(alice_jid, alice_password, server).online()
     await carbons(alice, bob, chamber)
     await chamber.disconnect()
     await states(alice, bob)
@@ -239,18 +200,10 @@ async def play(demo, accounts, ca):
 
 
 def main():
-    with tempfile.TemporaryDirectory() as directory:
-        demo = Demo(sys.argv[1], directory)
-        demo.start()
-        try:
-            text = (pathlib.Path(directory) / "accounts.txt").read_text()
-            accounts = re.findall(r"^(\S+@\S+)\s+(\S+)$", text, re.MULTILINE)
-            asyncio.run(play(demo, accounts, pathlib.Path(directory) / "ca.pem"))
-        finally:
-            demo.stop()
-    print(f"with slixmpp {slixmpp.__version__}")
-    print(f"slixmpp: {passed} passed, {len(failed)} failed")
-    sys.exit(1 if failed else 0)
+    with demo.running(sys.argv[1]) as server:
+        asyncio.run(play(server))
+    remark(f"with slixmpp {slixmpp.__version__}")
+    sys.exit(conclusion("slixmpp"))
 
 
 main()

@@ -1,0 +1,25 @@
+"""What is claimed in a run, and what came of it."""
+
+passed, failed = 0, []
+
+
+def claim(what, holds):
+    """Says whether something that must be so is so."""
+    global passed
+    if holds:
+        passed += 1
+        print(f"ok      {what}", flush=True)
+    else:
+        failed.append(what)
+        print(f"FAILED  {what}", flush=True)
+
+
+def remark(what):
+    """Something that a reader of the run wants to know, and nobody claims."""
+    print(f"-       {what}", flush=True)
+
+
+def conclusion(name):
+    """The last line of a run, and the status to exit with."""
+    print(f"{name}: {passed} passed, {len(failed)} failed", flush=True)
+    return 1 if failed else 0
