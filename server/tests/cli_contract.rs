@@ -26,6 +26,8 @@ const COMMANDS: &[&[&str]] = &[
     &["archive"],
     &["archive", "status"],
     &["archive", "expire"],
+    &["doctor"],
+    &["doctor", "omemo"],
     &["xeps"],
     &["completions"],
 ];
@@ -40,7 +42,7 @@ async fn the_help_of_every_command_has_an_example() {
 
 #[tokio::test]
 async fn the_list_of_commands_above_is_whole() {
-    for name in [&[][..], &["user"], &["store"], &["archive"]] {
+    for name in [&[][..], &["user"], &["store"], &["archive"], &["doctor"]] {
         let help = run(&[name, &["--help"][..]].concat()).await.ok();
         let (_, list) = help.split_once("Commands:\n").unwrap();
         let listed = list.lines().take_while(|line| !line.is_empty());

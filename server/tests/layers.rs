@@ -30,7 +30,9 @@ const LAYERS: &[&[&str]] = &[
     &["auth::scram", "auth::password", "auth::throttle"],
     // Who is online, and what waits for them.
     &[
+        "router::addressed",
         "router::weight",
+        "router::written",
         "router::inbound",
         "router::inbox",
         "router::lanes",
