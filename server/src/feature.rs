@@ -372,7 +372,8 @@ pub type InlineFeature = for<'a> fn(&Server, &Login<'a>) -> Option<Element>;
 impl From<StoreError> for StanzaError {
     fn from(error: StoreError) -> Self {
         if let StoreError::TooLarge { .. } = error {
-            return Condition::PolicyViolation.into();
+            return StanzaError::new(Condition::PolicyViolation)
+                .with_text("This is more than can be kept at once; send it in smaller parts.");
         }
         tracing::error!(%error, "a request failed");
         match error {

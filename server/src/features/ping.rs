@@ -1,6 +1,6 @@
 //! XEP-0199: XMPP Ping.
 //!
-//! The server answers for itself and for an account's own clients. It does not answer for other
+//! The server answers for itself, for its services and for an account's own clients. It does not answer for other
 //! accounts, which would tell anybody whether they exist.
 
 use crate::feature::{Ctx, Registry, Reply, Scope, Spec, Status};
@@ -16,8 +16,9 @@ pub fn register(on: &mut Registry) {
         status: Status::Complete,
         note: "",
     });
-    on.disco(&[Scope::Host, Scope::Own], ns::PING);
-    on.iq(IqKind::Get, &[Scope::Host, Scope::Own], (ns::PING, "ping"), pong);
+    let answers = [Scope::Host, Scope::Own, Scope::Pubsub];
+    on.disco(&answers, ns::PING);
+    on.iq(IqKind::Get, &answers, (ns::PING, "ping"), pong);
 }
 
 async fn pong(_: &Ctx, _: Iq) -> Result<Reply, StanzaError> {

@@ -186,7 +186,6 @@ async fn ended(cx: &Ctx, session: Arc<Session>) -> Effects {
     let others = cx.server.sessions.of(session.account());
     let next = others.into_iter().filter(takes_messages);
     let next = next.max_by_key(|other| (!other.reads_archive(), other.priority()));
-    let next = next.into_iter().max_by_key(|other| other.priority());
     let Some(next) = next else { return Effects::none() };
     Effects::send(hand_over(cx, &next).await).holding(guard)
 }

@@ -6,6 +6,7 @@ use super::form::{self, NODE_CONFIG};
 use super::request::Request;
 use crate::feature::Reply;
 use crate::ns;
+use crate::router;
 use crate::stanza::form::Answer;
 use crate::stanza::{Condition, StanzaError};
 use crate::xml::Element;
@@ -47,7 +48,14 @@ pub(super) async fn configure(request: &Request<'_>) -> Result<Reply, StanzaErro
         return Ok(Reply::empty());
     }
     edit.configure(name, config).await?;
-    Ok(Reply::empty().and(edit.commit().await?))
+    router::apply(edit.commit().await?);
+    // Items that are too many now may be too many for one commit. Somebody may have deleted the node.
+    while let Ok(mut edit) = request.edit_owned(name).await
+        && edit.trim(name).await?
+    {
+        router::apply(edit.commit().await?);
+    }
+    Ok(Reply::empty())
 }
 
 /// §8.3

@@ -61,14 +61,19 @@ pub(super) fn envelopes(
     let now = cx.server.clock.now();
     let message =
         message(cx, service, &node.config).with_child(event.element(cx, service, name, node));
-    let plain = Addressed::event(&message, now);
-    let from_whom =
-        reply_to(service, actor).map(|to| Addressed::event(&message.with_child(to), now));
+    let reply_to = reply_to(service, actor);
+    let knows = |told: &&Told| told.is_contact && reply_to.is_some();
+    let serialized = |message: &Element| Addressed::event(message, now);
+    // Mostly it is one of the two.
+    let plain = told.iter().any(|told| !knows(&told)).then(|| serialized(&message));
+    let from_whom = told.iter().any(|told| knows(&told));
+    let from_whom = from_whom.then(|| serialized(&message.with_children(reply_to.clone())));
     let envelope = |told: &Told| {
-        let addressed = from_whom.as_ref().filter(|_| told.is_contact).unwrap_or(&plain);
-        Envelope::of(Arc::clone(&told.session), addressed.to(&told.at))
+        let addressed = if knows(&told) { &from_whom } else { &plain };
+        let parcel = addressed.as_ref()?.to(&told.at);
+        Some(Envelope::of(Arc::clone(&told.session), parcel))
     };
-    told.iter().map(envelope).collect()
+    told.iter().filter_map(envelope).collect()
 }
 
 /// A message of a service, to be filled and addressed.

@@ -164,20 +164,20 @@ impl Edit<'_> {
     }
 
     /// Takes away what is more than the node may have.
-    pub(super) async fn trim(&mut self, name: &str) -> Result<(), StanzaError> {
+    pub(in super::super) async fn trim(&mut self, name: &str) -> Result<bool, StanzaError> {
         let mut node = self.existing(name).await?;
         let most = self.most(&node);
         if most == 0 && node.items > 0 {
             self.renew(&mut node);
             self.set(name, Some(node));
-            return Ok(());
+            return Ok(true);
         }
         let surplus = node.items.saturating_sub(most).min(TRIM_MAX.into());
         for (place, item) in self.oldest(&node, surplus).await? {
             self.forget(&mut node, place, &item);
         }
         self.set(name, Some(node));
-        Ok(())
+        Ok(surplus > 0)
     }
 
     fn most(&self, node: &Node) -> u32 {
