@@ -11,7 +11,7 @@ use crate::jid::{BareJid, Jid};
 use crate::ns;
 use crate::router;
 use crate::stanza::{Condition, StanzaError};
-use crate::store::{Page, Range, Rows};
+use crate::store::{PAGE_MAX, Page, Range, Rows};
 use crate::xml::Element;
 
 /// Changes in one request.
@@ -126,7 +126,7 @@ fn size(who: &BareJid, relation: &Relation) -> usize {
 }
 
 /// Looks at everybody who has to do with a node, for as long as `go_on` says so.
-async fn each_relation(
+pub(super) async fn each_relation(
     cx: &Ctx,
     service: &Service,
     node: &Node,
@@ -134,7 +134,7 @@ async fn each_relation(
 ) -> Result<(), StanzaError> {
     let (domain, local) = service.key();
     let range = Range::prefix(&(domain, local, node.uid));
-    let mut page = Page::first(256);
+    let mut page = Page::first(PAGE_MAX);
     loop {
         let Rows { rows, more } = cx.server.store.scan(&RELATIONS, &range, page).await?;
         let last = rows.last().map(|(key, _)| key.clone());
@@ -145,7 +145,7 @@ async fn each_relation(
             }
         }
         match last.filter(|_| more) {
-            Some(last) => page = Page::first(256).after(&last),
+            Some(last) => page = Page::first(PAGE_MAX).after(&last),
             None => return Ok(()),
         }
     }

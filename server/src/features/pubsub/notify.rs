@@ -16,7 +16,7 @@ use super::event::Event;
 use super::request::Request;
 use super::requester;
 use super::service::Service;
-use super::trees::{Node, RELATIONS, Relation, Subscription};
+use super::trees::{Node, Relation, Subscription};
 use crate::feature::Ctx;
 use crate::features::presence::directed;
 use crate::features::{blocking, caps, roster};
@@ -24,7 +24,6 @@ use crate::jid::{BareJid, Jid};
 use crate::ns;
 use crate::router::{Addressed, Envelope, Session};
 use crate::stanza::StanzaError;
-use crate::store::{Page, Range, Rows};
 use crate::xml::Element;
 
 /// A connection that is told, and how.
@@ -284,24 +283,14 @@ async fn relations(
     node: &Node,
 ) -> Result<HashMap<BareJid, Relation>, StanzaError> {
     let mut all = HashMap::new();
-    if node.relations == 0 {
-        return Ok(all);
+    if node.relations > 0 {
+        affiliations::each_relation(cx, service, node, |who, relation| {
+            all.insert(who, relation);
+            true
+        })
+        .await?;
     }
-    let (domain, local) = service.key();
-    let range = Range::prefix(&(domain, local, node.uid));
-    let mut page = Page::first(1024);
-    loop {
-        let Rows { rows, more } = cx.server.store.scan(&RELATIONS, &range, page).await?;
-        let last = rows.last().map(|(key, _)| key.clone());
-        // What was stored was an address once.
-        all.extend(
-            rows.into_iter().filter_map(|((.., who), it)| Some((BareJid::parse(&who).ok()?, it))),
-        );
-        match last.filter(|_| more) {
-            Some(last) => page = Page::first(1024).after(&last),
-            None => return Ok(all),
-        }
-    }
+    Ok(all)
 }
 
 /// XEP-0163 §4.3.1: from which of the account's clients it comes, for those who know them.

@@ -163,7 +163,8 @@ impl Edit<'_> {
         Ok(items.into_values().flatten().collect())
     }
 
-    /// Takes away what is more than the node may have.
+    /// Takes away what is more than the node may have, at most so much as fits into a commit; says whether
+    /// there was something.
     pub(in super::super) async fn trim(&mut self, name: &str) -> Result<bool, StanzaError> {
         let mut node = self.existing(name).await?;
         let most = self.most(&node);
@@ -173,11 +174,12 @@ impl Edit<'_> {
             return Ok(true);
         }
         let surplus = node.items.saturating_sub(most).min(TRIM_MAX.into());
-        for (place, item) in self.oldest(&node, surplus).await? {
-            self.forget(&mut node, place, &item);
+        let oldest = self.oldest(&node, surplus).await?;
+        for (place, item) in &oldest {
+            self.forget(&mut node, *place, item);
         }
         self.set(name, Some(node));
-        Ok(surplus > 0)
+        Ok(!oldest.is_empty())
     }
 
     fn most(&self, node: &Node) -> u32 {
