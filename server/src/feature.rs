@@ -15,8 +15,8 @@ use bytes::Bytes;
 
 use crate::auth::Login;
 use crate::config::ServiceKind;
-use crate::jid::{BareJid, Jid};
-use crate::router::{AccountGuard, Envelope, Session};
+use crate::jid::{BareJid, Domain, Jid};
+use crate::router::{AccountGuard, Counted, Envelope, Parcel, Session};
 use crate::server::Server;
 use crate::stanza::{Condition, Iq, Message, MessageKind, Presence, Stanza, StanzaError};
 use crate::store::StoreError;
@@ -81,12 +81,17 @@ pub enum Scope {
     /// The publish-subscribe service of a domain, asked by an account of that domain. There is none
     /// unless it is configured.
     Pubsub,
+    /// The rooms of a domain, `rooms.example.org`, asked by an account that may use them.
+    Rooms,
+    /// One of them, `room@rooms.example.org`, whether it is there or not, asked as above.
+    Room,
 }
 
 impl From<ServiceKind> for Scope {
     fn from(kind: ServiceKind) -> Self {
         match kind {
             ServiceKind::Pubsub => Scope::Pubsub,
+            ServiceKind::Rooms => Scope::Rooms,
         }
     }
 }
@@ -220,17 +225,24 @@ pub struct Reply {
     pub effects: Effects,
     /// What is delivered after the answer, under the same guard.
     pub later: Vec<Envelope>,
+    /// Whether the answer was delivered already ([`answer_now`](crate::router::answer_now)).
+    pub is_given: bool,
 }
 
 impl Reply {
     /// An empty result.
     pub fn empty() -> Self {
-        Reply { payload: None, effects: Effects::none(), later: Vec::new() }
+        Reply { payload: None, effects: Effects::none(), later: Vec::new(), is_given: false }
+    }
+
+    /// It was delivered already, between what others were told.
+    pub fn given() -> Self {
+        Reply { is_given: true, ..Reply::empty() }
     }
 
     /// A result with a payload.
     pub fn with(payload: Element) -> Self {
-        Reply { payload: Some(payload), effects: Effects::none(), later: Vec::new() }
+        Reply { payload: Some(payload), ..Reply::empty() }
     }
 
     /// What else follows.
@@ -292,6 +304,10 @@ pub type IqHandler = Boxed<Iq, Result<Reply, StanzaError>>;
 pub type PresenceHandler = Boxed<Presence, Result<Effects, StanzaError>>;
 /// A step of the message pipeline.
 pub type MessageStep = Boxed<Message, Result<Flow, StanzaError>>;
+/// Takes what is addressed to something behind a service; the answer is for the sender.
+pub type EntityStep = Boxed<(Stanza, Option<Counted>), Result<Option<Element>, StanzaError>>;
+/// Names what is behind the service of that domain and has an archive.
+pub type ArchivesStep = Boxed<Domain, Result<Vec<BareJid>, StoreError>>;
 /// Something done for an account or a session.
 pub type AccountStep = Boxed<BareJid, Result<Effects, StanzaError>>;
 /// Something done when a session comes or goes.
@@ -331,6 +347,9 @@ pub type OfflineRule = Box<
 >;
 /// Something done about messages that are in an account's queue and were delivered another way.
 pub type UnqueueStep = Boxed<(BareJid, u64), ()>;
+
+/// The step of [`Registry::replay_groupchat`].
+pub type ReplayStep = Boxed<(Arc<Session>, u64), Option<Parcel>>;
 /// Something done about a message that the archive holds under that number.
 pub type ArchivedStep = (fn(&Message) -> bool, Boxed<(Message, u64), ()>);
 

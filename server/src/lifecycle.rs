@@ -216,6 +216,10 @@ impl Running {
 
     /// Closes all streams, waits for what is under way, and closes archive and store.
     pub async fn stop(mut self) {
+        let cx = Ctx { server: Arc::clone(&self.server), session: None };
+        for step in self.server.features.stopping_steps() {
+            step(&cx, ()).await;
+        }
         self.tasks.stop();
         self.server.sessions.for_each(|session| {
             session.close(StreamError::system_shutdown("the server stops"));

@@ -76,6 +76,8 @@ namespaces! {
     CONFERENCE = "jabber:x:conference";
     /// XEP-0004: data forms.
     DATA_FORMS = "jabber:x:data";
+    /// XEP-0091: how a delay was told before XEP-0203.
+    DELAY_LEGACY = "jabber:x:delay";
     /// XEP-0027: OpenPGP of old clients.
     PGP_LEGACY = "jabber:x:encrypted";
     /// XEP-0066: out of band data.
@@ -138,6 +140,8 @@ namespaces! {
     ROSTER_VERSIONING = "urn:xmpp:features:rosterver";
     /// XEP-0297: stanza forwarding.
     FORWARD = "urn:xmpp:forward:0";
+    /// XEP-0317: hats.
+    HATS = "urn:xmpp:hats:0";
     /// XEP-0334: processing hints.
     HINTS = "urn:xmpp:hints";
     /// XEP-0363: file upload.

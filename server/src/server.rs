@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use crate::archive::Archive;
 use crate::auth::{Accounts, Hashing};
 use crate::clock::{Clock, Timestamp};
-use crate::config::{Config, Encryption, PasswordHash, ServiceKind};
+use crate::config::{Config, Encryption, PasswordHash, Rooms, ServiceKind};
 use crate::feature::Features;
 use crate::jid::{Domain, Resource};
 use crate::net::tls::Certificates;
@@ -136,10 +136,12 @@ impl Server {
         live.config.hosts.iter().any(|host| host.domain.as_str() == domain)
     }
 
-    /// Whether a domain wants messages encrypted end to end; nothing of one that is not served.
+    /// Whether a domain wants messages encrypted end to end; its services want what it does. Nothing
+    /// of one that is not served.
     pub fn encryption(&self, domain: &str) -> Encryption {
         let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
         let host = live.config.hosts.iter().find(|host| host.domain.as_str() == domain);
+        let host = host.or_else(|| live.config.service(domain).map(|(_, host)| host));
         host.map_or(Encryption::Off, |host| host.encryption)
     }
 
@@ -147,6 +149,21 @@ impl Server {
     pub fn service(&self, domain: &str) -> Option<(ServiceKind, Domain)> {
         let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
         live.config.service(domain).map(|(kind, host)| (kind, host.domain.clone()))
+    }
+
+    /// What holds for the rooms at an address, and the domain that they belong to; nothing of an
+    /// address that is no rooms'.
+    pub fn rooms(&self, domain: &str) -> Option<(Rooms, Domain)> {
+        let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
+        let (kind, host) = live.config.service(domain)?;
+        (kind == ServiceKind::Rooms).then(|| (host.rooms.clone(), host.domain.clone()))
+    }
+
+    /// Whether accounts of a domain may use the rooms at an address.
+    pub fn may_use_rooms(&self, rooms: &str, domain: &str) -> bool {
+        let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
+        let service = live.config.service(rooms).filter(|(kind, _)| *kind == ServiceKind::Rooms);
+        service.is_some_and(|(kind, host)| host.admits(kind, domain))
     }
 
     /// Whether this server speaks for an address: a domain of its own, or a service of one.

@@ -130,7 +130,7 @@ fn row(server: &Server, domain: &Domain, local: &str, account: &Account) -> Acco
     }
 }
 
-fn unknown_domain(server: &Server, domain: &str) -> AdminError {
+pub(super) fn unknown_domain(server: &Server, domain: &str) -> AdminError {
     let config = server.config();
     let hosts: Vec<_> = config.hosts.iter().map(|host| host.domain.as_str()).collect();
     AdminError::UnknownDomain { domain: domain.to_owned(), hosts: hosts.join(", ") }

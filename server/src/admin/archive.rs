@@ -1,5 +1,7 @@
 //! What operators ask of the archive.
 
+use std::sync::Arc;
+
 use super::{AdminError, Answer, ExpiredRow, PeriodRow};
 use crate::archive::PeriodStatus;
 use crate::clock::Timestamp;
@@ -17,7 +19,7 @@ pub(super) async fn status(server: &Server) -> Result<Answer, AdminError> {
 
 /// Goes on until nothing is left that is over. `progress` hears how many messages were deleted one by one.
 pub(super) async fn expire(
-    server: &Server,
+    server: &Arc<Server>,
     mut progress: impl FnMut(u64) + Send,
 ) -> Result<Answer, AdminError> {
     let policy = server.archive_policy().await?;

@@ -64,8 +64,8 @@ pub struct Options {
 /// A message to be kept.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Whose archives show it: at most two, who are each other's `with`; nobody's for what is only kept until
-    /// it is delivered.
+    /// Whose archives show it: at most two, who are each other's `with`; a room alone, with itself; nobody's
+    /// for what is only kept until it is delivered.
     pub owners: Vec<Owner>,
     /// The stanza as it is written in a stream whose default namespace is `jabber:client`,
     /// without stanza ids of this server.
@@ -79,10 +79,10 @@ pub struct Entry {
     pub retention: Retention,
 }
 
-/// An account with the other party as it is filtered for.
+/// An account with the other party as it is filtered for, or a room.
 #[derive(Clone, Debug)]
 pub struct Owner {
-    /// Whose archive.
+    /// Whose archive, by its bare address.
     pub account: BareJid,
     /// With whom.
     pub with: BareJid,
@@ -148,9 +148,10 @@ pub struct Item {
 /// How long what is kept.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
-    /// Every retention that is configured now: the server's, those of domains, those of accounts.
+    /// Every retention that is configured now: the server's, those of domains and of their rooms, those
+    /// of accounts and single rooms.
     pub retentions: Vec<Retention>,
-    /// Accounts whose messages may lie in directories of a longer retention.
+    /// Accounts and rooms whose messages may lie in directories of a longer retention.
     pub accounts: Vec<(BareJid, Retention)>,
 }
 

@@ -13,6 +13,7 @@ use crate::ns;
 use crate::router::{Parcel, ParcelKind, Session, Weight, weigh, with_stanza_id};
 use crate::server::Server;
 use crate::stanza::Message;
+use crate::store::StoreError;
 use crate::xml::Parser;
 
 /// An archived message as the session would have been sent it; nothing if it would not have been.
@@ -36,6 +37,26 @@ pub(super) fn parcel(cx: &Ctx, session: &Session, item: &Item) -> Option<Parcel>
     Some(Parcel { number: Some(item.number), ..parcel })
 }
 
+/// A stanza that has lost its bytes, as it was sent; nothing if it cannot be had.
+pub(super) async fn again(
+    cx: &Ctx,
+    session: &Arc<Session>,
+    parcel: &Parcel,
+) -> Result<Option<Parcel>, StoreError> {
+    if let Some(number) = parcel.in_room() {
+        for step in cx.server.features.replay_groupchat_steps() {
+            let again = step(cx, (Arc::clone(session), number)).await;
+            if again.is_some() {
+                return Ok(again);
+            }
+        }
+        return Ok(None);
+    }
+    let Some(number) = parcel.number else { return Ok(None) };
+    let text = cx.server.archive.text(number).await?;
+    Ok(text.and_then(|text| self::parcel(cx, session, &Item { number, text })))
+}
+
 /// Hands a session what it was owed before the server's start. If that is too much for its inbox,
 /// returns the number of the last message that found room.
 pub(super) async fn deliver_again(
@@ -44,16 +65,28 @@ pub(super) async fn deliver_again(
     owed: Vec<Owed>,
 ) -> Option<u64> {
     let cx = Ctx { server: Arc::clone(server), session: Some(Arc::clone(session)) };
-    let (most, mut last) = (server.config().limits.outbox_stanzas, None);
-    for (place, owed) in owed.into_iter().enumerate() {
+    let limits = &server.config().limits;
+    let (most, mut last) = (limits.outbox_stanzas, None);
+    let mut owed = owed.into_iter().enumerate();
+    while let Some((place, next)) = owed.next() {
         if place >= most && last.is_some() {
+            owed.map(|(_, owed)| owed).chain([next]).for_each(|owed| leave_out(session, &owed));
             return last;
         }
-        let again = match owed {
+        let is_full = place >= most || session.inbox().bytes() >= limits.outbox_bytes.as_usize();
+        let again = match next {
             Owed::Queued => None,
             // It was too much to remember, and is told anew.
-            Owed::Whole(_, xml) if xml.is_empty() => None,
+            Owed::Whole(_, xml) | Owed::Room(_, xml) if xml.is_empty() => None,
+            Owed::Room(..) if is_full => {
+                leave_out(session, &next);
+                None
+            }
             Owed::Whole(kind, xml) => Some(Parcel::of(kind, Weight::Now, server.clock.now(), xml)),
+            Owed::Room(number, xml) => {
+                let (kind, now) = (ParcelKind::Groupchat, server.clock.now());
+                Some(Parcel { number, ..Parcel::of(kind, Weight::Now, now, xml) })
+            }
             Owed::Archived(number) => {
                 last = Some(number);
                 let text = server.archive.text(number).await.unwrap_or_else(|error| {
@@ -70,10 +103,17 @@ pub(super) async fn deliver_again(
     None
 }
 
+/// What a room said does not find room: it is told again from there on.
+fn leave_out(session: &Session, owed: &Owed) {
+    if let (Owed::Room(Some(number), _), Some(stream)) = (owed, session.stream()) {
+        stream.set_rooms_from(number.saturating_sub(1));
+    }
+}
+
 /// Gives messages their bytes again that were left to the archive.
 pub(super) async fn refill(cx: &Ctx, session: &Session, parcels: &mut VecDeque<Parcel>) {
     for parcel in parcels.iter_mut().filter(|parcel| parcel.xml.is_empty()) {
-        let Some(number) = parcel.number else { continue };
+        let Some(number) = parcel.number.filter(|_| parcel.in_room().is_none()) else { continue };
         match cx.server.archive.text(number).await {
             Ok(Some(text)) => {
                 parcel.xml = with_stanza_id(&text, session.account().as_str(), number).into();

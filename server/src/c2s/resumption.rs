@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::session::Connection;
+use super::session::{Connection, UNACKNOWLEDGED_MAX};
 use crate::feature::Ctx;
 use crate::features::stream_management::{Owed, Resume, Stored, StoredStreams, failed, owed};
 use crate::jid::{BareJid, Resource};
@@ -16,6 +16,10 @@ use crate::stream::StreamError;
 use crate::task::Task;
 use crate::xml::{Element, Parser};
 
+/// Rooms number their messages from one sequence, and each sends in its own time: of two, the
+/// message with the greater number may go out first. This many microseconds later, it does not.
+const ROOMS_APART: u64 = 1_000_000;
+
 /// Where the client wants to go on, once it is known that it can.
 pub(super) struct Going(router::Resumable);
 
@@ -27,7 +31,7 @@ impl Going {
 
     /// Hands the connection over. It is the stream's from now on.
     pub(super) fn go(self, link: Link) {
-        if self.0.links.send(link).is_err() {
+        if !self.0.resume(link) {
             // Its time was up this very moment. The connection closes, and the client comes again.
             tracing::debug!("a stream ended while it was being resumed");
         }
@@ -95,17 +99,17 @@ async fn restore(
     ledger.stored = handled;
     let sent = ledger.sent.len();
     // A count that goes back asks for what is gone: such a stream is not resumed.
-    let goes_back = is_ahead(ledger.acked, resume.acked);
-    let newly = ledger.ack(resume.acked);
-    if newly.is_err() {
-        // The client has more than was written down before a crash: all of that, and then some.
-        ledger.sent.clear();
-        ledger.acked = resume.acked;
-    }
-    let owed = match owed(server, account, &resume.previd).await? {
-        _ if goes_back => None,
-        // The server stopped in good order.
-        Some(owed) => Some(owed.into_iter().skip(newly.unwrap_or(sent)).collect()),
+    let can_go_on = ledger.ack_after_crash(resume.acked, UNACKNOWLEDGED_MAX);
+    let newly = sent - ledger.sent.len();
+    let owed = owed(server, account, &resume.previd).await?;
+    let rooms = match owed {
+        // The server stopped in good order, and what rooms said is among it.
+        Some(_) => ledger.rooms,
+        None => ledger.rooms_known(),
+    };
+    let owed = match owed {
+        _ if !can_go_on => None,
+        Some(owed) => Some(owed.into_iter().skip(newly).collect()),
         None if ledger.sent.contains(&Sent::Iq) => None,
         None => Some(ledger.sent.iter().filter_map(archived_of).collect::<Vec<_>>()),
     };
@@ -114,7 +118,8 @@ async fn restore(
             ledger.position = ledger.position.max(*number);
         }
     }
-    let session = session(server, account, &stored, &ledger, &resume.previd);
+    let rooms = rooms.saturating_sub(ROOMS_APART);
+    let session = session(server, account, &stored, (&ledger, rooms), &resume.previd);
     match (session, owed) {
         (Some(session), Some(owed)) => Ok(Restored::Session(session, owed, stored)),
         _ => {
@@ -128,7 +133,7 @@ async fn restore(
 fn archived_of(sent: &Sent) -> Option<Owed> {
     match sent {
         Sent::Message(number) => Some(Owed::Archived(*number)),
-        Sent::Passing | Sent::Iq => None,
+        Sent::Passing | Sent::Iq | Sent::Room(_) => None,
     }
 }
 
@@ -142,7 +147,7 @@ fn session(
     server: &Server,
     account: &BareJid,
     stored: &Stored,
-    ledger: &Ledger,
+    (ledger, rooms): (&Ledger, u64),
     id: &str,
 ) -> Option<Arc<Session>> {
     let jid = account.with_resource(&Resource::parse(&stored.resource).ok()?);
@@ -158,6 +163,7 @@ fn session(
     let fresh = Ledger { sent: std::collections::VecDeque::new(), ..ledger.clone() };
     let stream = ManagedStream::new(account.as_str(), id.to_owned(), true, max, fresh);
     stream.set_owed();
+    stream.set_rooms_from(rooms);
     session.set_stream(Arc::new(stream));
     // It gets from the archive what it has missed. What is in the account's queue as well stays there
     // for a session that knows nothing of it.
@@ -218,7 +224,7 @@ async fn revive(
 }
 
 /// The session is as available as it was, and says so itself. Who else is, and everything that
-/// came from others meanwhile, it is told when its client is there ([`router::refresh`]).
+/// came from others meanwhile, it is told when its client is there ([`Registry::refresh`](crate::feature::Registry::refresh)).
 async fn appear(server: &Arc<Server>, session: &Arc<Session>, presence: &str) {
     let cx = Ctx { server: Arc::clone(server), session: Some(Arc::clone(session)) };
     let element = Parser::within(ns::CLIENT).parse(presence.as_bytes());

@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::outgoing::{MANY, Outgoing, sent};
+use super::outgoing::{Outgoing, sent};
 use super::quiet::{Quiet, Turn};
 use super::receipts::{Noted, Receipts};
 use super::replay;
@@ -49,7 +49,7 @@ const GOODBYE: Duration = Duration::from_secs(2);
 
 /// Stanzas that a client may leave unacknowledged, though it is asked again and again: their places
 /// are remembered, some dozens of bytes each, when their text was left to the archive.
-const UNACKNOWLEDGED_MAX: usize = 20_000;
+pub(super) const UNACKNOWLEDGED_MAX: usize = 20_000;
 
 /// A bound connection, or a session that waits for its next one.
 pub(super) struct Connection {
@@ -82,8 +82,28 @@ struct Managed {
     stream: Arc<ManagedStream>,
     /// How many of the client's stanzas came in; modulo 2^32.
     received: u32,
+    /// How many of ours went out since the stream was to be written down soon.
+    unwritten: usize,
     /// New connections for this stream.
     links: mpsc::UnboundedReceiver<Link>,
+}
+
+impl Managed {
+    /// Stanzas go out; says whether that is to be written down soon.
+    fn send(&mut self, parcels: &VecDeque<Parcel>) -> bool {
+        let (mut ledger, mut is_urgent) = (self.stream.ledger(), false);
+        for sent in parcels.iter().map(sent) {
+            is_urgent |= sent.is_urgent();
+            ledger.send(sent);
+        }
+        self.unwritten += parcels.len();
+        // After a crash no more may be missing than could have been unacknowledged.
+        is_urgent |= self.unwritten >= UNACKNOWLEDGED_MAX / 2;
+        if is_urgent {
+            self.unwritten = 0;
+        }
+        is_urgent
+    }
 }
 
 /// Why the task woke up.
@@ -226,9 +246,11 @@ impl Connection {
         if let Poll::Ready(received) = self.session.inbox().poll_receive(cx) {
             return Poll::Ready(Ok(Wake::Received(received)));
         }
-        if let Some(managed) = &mut self.managed
+        // Behind the inbox, which knows then whom to wake for a call.
+        if let Some(managed) = self.managed.as_mut().filter(|managed| managed.stream.take_call())
             && let Poll::Ready(Some(link)) = managed.links.poll_recv(cx)
         {
+            managed.stream.call();
             return Poll::Ready(Ok(Wake::Link(Box::new(link))));
         }
         let Some(wire) = &mut self.wire else { return Poll::Ready(Err(disconnected())) };
@@ -254,12 +276,14 @@ impl Connection {
         if parcels.is_empty() {
             return Ok(());
         }
+        let bytes = parcels.iter().map(|parcel| parcel.xml.len()).sum();
+        wire.transport.reserve(bytes);
         for parcel in &parcels {
             wire.queue(&parcel.xml);
         }
-        let Some(managed) = &self.managed else {
+        let Some(managed) = &mut self.managed else {
             let noted = self.receipts.note(&parcels);
-            self.outgoing.extend(parcels);
+            self.outgoing.extend(parcels, bytes);
             match noted {
                 Noted::Nothing => {}
                 Noted::Some => wire.quiet.confirm_soon(),
@@ -267,14 +291,16 @@ impl Connection {
             }
             return Ok(());
         };
-        {
-            let mut ledger = managed.stream.ledger();
-            parcels.iter().for_each(|parcel| ledger.send(sent(parcel)));
-        }
-        self.outgoing.extend(parcels);
+        let is_urgent = managed.send(&parcels);
+        self.outgoing.extend(parcels, bytes);
         wire.quiet.confirm_soon();
-        self.cx.server.journal.touch(&self.session);
-        if self.outgoing.unasked() >= MANY {
+        let journal = &self.cx.server.journal;
+        if is_urgent {
+            journal.touch(&self.session)
+        } else {
+            journal.touch_late(&self.session)
+        }
+        if self.outgoing.has_many_unasked() {
             self.confirm();
         }
         if self.outgoing.len() > UNACKNOWLEDGED_MAX {
@@ -502,7 +528,7 @@ impl Connection {
     /// Asks, right behind them, whether messages have arrived.
     fn confirm(&mut self) {
         if self.managed.is_some() {
-            if self.outgoing.unasked() > 0 {
+            if self.outgoing.has_unasked() {
                 self.ask();
             }
             return;

@@ -15,6 +15,7 @@ mod quantity;
 mod reference;
 mod report;
 mod retention;
+mod rooms;
 pub mod secret;
 mod service;
 mod settle;
@@ -32,12 +33,13 @@ use std::path::{Path, PathBuf};
 
 pub use options::{
     Archive, Auth, Contact, Encryption, File, HostTable, Limits, ListenTable, LogLevel,
-    PasswordHash, Store, Timeouts, Tls, TlsVersion,
+    PasswordHash, RoomCreators, RoomUsers, RoomsTable, Store, Timeouts, Tls, TlsVersion,
 };
 pub use quantity::Size;
 pub use reference::{example, reference};
 pub use report::{ConfigErrors, Finding, Warning};
 pub use retention::Retention;
+pub use rooms::{RoomDefaults, Rooms};
 pub use service::{Service, ServiceKind};
 pub use uri::Uri;
 pub use value::{At, SecretPath};
@@ -108,6 +110,22 @@ pub struct Host {
     pub contact: Contact,
     /// Its services that have an address of their own; no address is anything else's.
     pub services: Vec<Service>,
+    /// Its rooms. They have an address if they are among the services.
+    pub rooms: Rooms,
+}
+
+impl Host {
+    /// The address of that service, if the host has it.
+    pub fn service(&self, kind: ServiceKind) -> Option<&Domain> {
+        let mut services = self.services.iter();
+        services.find(|service| service.kind == kind).map(|service| &service.domain)
+    }
+
+    /// Whether accounts of a domain of this server may use the host's service of that kind.
+    pub fn admits(&self, kind: ServiceKind, domain: &str) -> bool {
+        domain == self.domain.as_str()
+            || (kind == ServiceKind::Rooms && self.rooms.users == RoomUsers::Server)
+    }
 }
 
 /// Where the server listens. An IPv6 listener must be made for IPv6 only (`IPV6_V6ONLY`).

@@ -91,8 +91,10 @@ section! {
         /// Whether messages of the domain's accounts have to be encrypted end to end (as with
         /// OMEMO), so that neither this server nor who steals its disk can read them. `require`
         /// refuses all others, to and from everybody, and tells their senders why. `warn` lets
-        /// them pass, and tells their senders once for each session. Errors, headlines and what is
-        /// said to the server itself are exempt.
+        /// them pass, and tells their senders once for each session. It holds for what is said in
+        /// the domain's rooms, too, and for what its accounts say in rooms elsewhere. Errors,
+        /// headlines, what is said to the server itself and the subjects of rooms are exempt, as
+        /// no client encrypts those: say nothing in a subject that others must not read.
         encryption: Encryption, default "off";
 
         /// How long messages of the domain's accounts are kept, where that differs from
@@ -109,6 +111,9 @@ section! {
         /// accounts, such as avatars and bookmarks, does not need it. It needs neither a certificate
         /// nor an entry in the DNS.
         pubsub: At<Domain>, optional "pubsub.example.org";
+
+        /// Rooms in which people talk together (XEP-0045).
+        rooms: RoomsTable, default {};
     }
 }
 
@@ -129,6 +134,83 @@ section! {
         status: Vec<Uri>, default [];
         /// For people who need help.
         support: Vec<Uri>, default [];
+    }
+}
+
+section! {
+    /// `[host.rooms]` as it is written.
+    pub struct RoomsTable {
+        /// Whether the domain has rooms. With `false` nobody can enter one; those that there are, and what
+        /// was said in them, are kept for the day it is `true` again.
+        enabled: bool, default true;
+
+        /// The address of the rooms: the part behind the `@` of each room's. Left out, it is `rooms.`
+        /// and the domain. It needs neither a certificate nor an entry in the DNS. Choose once: rooms do
+        /// not move to another address.
+        domain: At<Domain>, optional "rooms.example.org";
+
+        /// Who may make rooms: `everybody` who may use them, `admins` (accounts made with
+        /// `cloister user add --admin`), or `nobody`. `cloister room create` can in any case.
+        create: RoomCreators, default "everybody";
+
+        /// Whose accounts may use the rooms: those of this `domain`, or of all domains of the
+        /// `server`. Others are refused, whatever they ask.
+        users: RoomUsers, default "domain";
+
+        /// How long what was said in the rooms is kept, where that differs from the domain's own
+        /// messages.
+        retention: Retention, optional "90d";
+
+        /// How long a lasting room is kept that has neither owner nor member any more and that nobody
+        /// enters. After that it is gone, with what was said in it.
+        empty_after: Duration, default "30d",
+            least "1h" "which people need to come back", most "3650d";
+
+        /// Whether a new room is for its members only. This and what follows are the settings that a
+        /// new room begins with; its owners change them as they like.
+        members_only: bool, default true;
+
+        /// Whether a new room shows the addresses of the people in it to its moderators only, and just
+        /// their nicknames to all others. Encryption (OMEMO) needs the addresses.
+        anonymous: bool, default false;
+
+        /// Whether a new room is found by everybody who may use rooms, or only by those who know its
+        /// address.
+        public: bool, default false;
+
+        /// Whether a new room stays when the last one has left it.
+        persistent: bool, default true;
+
+        /// Whether what is said in a new room is kept, so that people can read what they missed.
+        archive: bool, default true;
+
+        /// Whether people who are new in a new room have to be given a voice before they can say something.
+        moderated: bool, default false;
+
+        /// How many people may be in a new room at a time, at most `limits.room_occupants`.
+        max_users: At<usize>, default 1000, least 1, most 100_000;
+    }
+}
+
+choice! {
+    /// Who may make rooms.
+    pub enum RoomCreators {
+        /// Everybody who may use them.
+        Everybody "everybody",
+        /// Accounts that are administrators.
+        Admins "admins",
+        /// Only the operator.
+        Nobody "nobody",
+    }
+}
+
+choice! {
+    /// Whose accounts may use a domain's rooms.
+    pub enum RoomUsers {
+        /// Those of the domain.
+        Domain "domain",
+        /// Those of all domains of the server.
+        Server "server",
     }
 }
 
@@ -290,6 +372,15 @@ section! {
 
         /// How many subscriptions one node may have.
         pubsub_subscriptions: usize, default 10_000, least 10, most 1_000_000;
+
+        /// How many rooms one account may own.
+        rooms: usize, default 100, least 1, most 100_000;
+
+        /// How many owners, administrators, members and banned people one room may have in all.
+        room_members: usize, default 5000, least 10, most 1_000_000;
+
+        /// How many people any room may have in it at a time, whatever its owners set.
+        room_occupants: usize, default 5000, least 2, most 100_000;
 
         /// How many wrong passwords are taken for one account from one address, and for any
         /// account from one address, within `login_failure_window`. Further attempts from there

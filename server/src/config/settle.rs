@@ -14,9 +14,8 @@ use super::certificate::{judge, pair, read_chain, read_key};
 use super::options::{File, HostTable, Limits, ListenTable};
 use super::report::Report;
 use super::secret::{check_path, read_secret};
-use super::service;
 use super::value::{At, SecretPath};
-use super::{Check, Config, Host, Listen};
+use super::{Check, Config, Host, Listen, rooms, service};
 use crate::nix::in_nix_store;
 
 /// Linux: `sun_path` has 108 bytes with the closing zero.
@@ -32,6 +31,7 @@ pub(super) fn settle(file: File, check: Check, report: &mut Report<'_>) -> Optio
     check_limits(&file.limits, report);
     check_domains(&file.host, report);
     service::check(&file.host, report);
+    rooms::check(&file.host, &file.limits, report);
     check_addresses(&file.listen, report);
     if let Some(pepper) = &file.pepper_file {
         check_pepper(pepper, check, report);
@@ -45,7 +45,7 @@ pub(super) fn settle(file: File, check: Check, report: &mut Report<'_>) -> Optio
         pepper_file: file.pepper_file.map(|path| path.value.0),
         log_level: file.log_level,
         worker_threads: file.worker_threads,
-        hosts: file.host.into_iter().map(settled_host).collect::<Option<_>>()?,
+        hosts: settled_hosts(file.host, &file.limits)?,
         listen: Listen { c2s: values(file.listen.c2s), c2s_tls: values(file.listen.c2s_tls) },
         tls: file.tls,
         limits: file.limits,
@@ -56,10 +56,15 @@ pub(super) fn settle(file: File, check: Check, report: &mut Report<'_>) -> Optio
     })
 }
 
+fn settled_hosts(hosts: Vec<HostTable>, limits: &Limits) -> Option<Vec<Host>> {
+    hosts.into_iter().map(|host| settled_host(host, limits)).collect()
+}
+
 /// `None` when something required is missing, which its reader has reported.
-fn settled_host(host: HostTable) -> Option<Host> {
+fn settled_host(host: HostTable, limits: &Limits) -> Option<Host> {
     Some(Host {
         services: service::settled(&host),
+        rooms: rooms::settled(&host.rooms, limits),
         domain: host.domain?.value,
         certificate: host.certificate?.value,
         key_file: host.key_file?.value.0,

@@ -102,11 +102,26 @@ pub struct At<T> {
     pub value: T,
 }
 
+impl<T> At<T> {
+    /// Whether it stands in the file at all. No value stands at its very beginning: a key does.
+    pub(super) fn is_written(&self) -> bool {
+        self.at > 0
+    }
+}
+
 impl<T: Value> Value for At<T> {
     const KIND: Kind = T::KIND;
 
     fn read(written: &Written<'_>, report: &mut Report<'_>) -> Option<Self> {
         T::read(written, report).map(|value| Self { at: written.at, value })
+    }
+
+    fn compare(&self, other: &Self) -> Option<Ordering> {
+        self.value.compare(&other.value)
+    }
+
+    fn show(&self) -> String {
+        self.value.show()
     }
 }
 

@@ -1,21 +1,26 @@
-//! Everything that features declared, and where it is looked up.
+//! Everything that features declare; [`lookup`] is where it is found again.
+
+mod lookup;
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use lookup::Features;
+
 use super::{
-    AccountStep, ArchiveRule, ArchivedStep, BindStep, BoundStep, Boxed, ContactChange, ContactStep,
-    CopyRule, DeliveredStep, Discovery, DiscoveryStep, Effects, Flow, GuardStep, Identity,
-    InfoForm, InlineFeature, InterestsStep, IqHandler, MessageStep, OfflineRule, Phase,
-    PresenceHandler, PresenceRole, PresenceStamp, Reply, Scope, SessionPart, SessionStep, Side,
-    Spec, Step, TimedStep, UnqueueStep, Verdict,
+    AccountStep, ArchiveRule, ArchivedStep, ArchivesStep, BindStep, BoundStep, ContactChange,
+    ContactStep, CopyRule, DeliveredStep, Discovery, DiscoveryStep, Effects, EntityStep, Flow,
+    GuardStep, Identity, InfoForm, InlineFeature, InterestsStep, IqHandler, MessageStep,
+    OfflineRule, Phase, PresenceHandler, PresenceRole, PresenceStamp, ReplayStep, Reply, Scope,
+    SessionPart, SessionStep, Side, Spec, Step, TimedStep, UnqueueStep, Verdict,
 };
-use crate::jid::BareJid;
-use crate::router::Session;
+use crate::config::ServiceKind;
+use crate::jid::{BareJid, Domain};
+use crate::router::{Counted, Parcel, Session};
 use crate::stanza::{Iq, IqKind, Message, Presence, Stanza, StanzaError};
-use crate::store::TreeInfo;
+use crate::store::{StoreError, TreeInfo};
 use crate::stream::{StreamFeature, StreamPhase};
 use crate::xml::Element;
 
@@ -39,6 +44,8 @@ pub struct Registry {
     guards: Vec<(Side, GuardStep)>,
     message: Vec<(Side, Phase, MessageStep)>,
     presence: HashMap<PresenceRole, PresenceHandler>,
+    entities: HashMap<ServiceKind, EntityStep>,
+    archives: Vec<(ServiceKind, ArchivesStep)>,
     presence_stamps: Vec<PresenceStamp>,
     session_available: Vec<SessionStep>,
     presence_seen: Vec<SessionStep>,
@@ -52,9 +59,11 @@ pub struct Registry {
     copy: Option<CopyRule>,
     offline: Option<OfflineRule>,
     unqueue: Option<UnqueueStep>,
+    replay_groupchat: Vec<ReplayStep>,
     session_parts: Vec<SessionPart>,
     account_removed: Vec<AccountStep>,
     timed: Vec<(Duration, TimedStep)>,
+    stopping: Vec<TimedStep>,
     trees: Vec<TreeInfo>,
     states: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
 }
@@ -185,6 +194,30 @@ impl Registry {
         assert!(taken.is_none(), "two features handle {role:?} presence");
     }
 
+    /// Takes what those who may use services of that kind say to addresses behind them, such as
+    /// `room@rooms.example.org/nick`: messages, with their place on the sender's stream if it is
+    /// managed; presence, but for subscriptions, which go nowhere, as it came
+    /// ([`stamped`](crate::router::stamped) completes it); and of requests and their answers those
+    /// that name a resource. Requests to `room@rooms.example.org` go to the handlers of its scope.
+    /// What the step returns is for the sender. Nothing is locked.
+    pub fn entity<F>(&mut self, kind: ServiceKind, f: F)
+    where
+        F: for<'a> Step<'a, (Stanza, Option<Counted>), Result<Option<Element>, StanzaError>>,
+    {
+        let step: EntityStep = Box::new(move |cx, stanza| Box::pin(f.call(cx, stanza)));
+        let taken = self.entities.insert(kind, step);
+        assert!(taken.is_none(), "two features are behind {kind:?}");
+    }
+
+    /// Names the addresses behind a service of that kind, given by its domain, whose archive may hold
+    /// something: what is over of it is deleted. All of them, whatever their retention.
+    pub fn archives<F>(&mut self, kind: ServiceKind, f: F)
+    where
+        F: for<'a> Step<'a, Domain, Result<Vec<BareJid>, StoreError>>,
+    {
+        self.archives.push((kind, Box::new(move |cx, domain| Box::pin(f.call(cx, domain)))));
+    }
+
     /// Completes the available presence of a session, broadcast or directed, before anybody sees it.
     /// The session's account is locked.
     pub fn presence_stamp<F>(&mut self, f: F)
@@ -239,8 +272,9 @@ impl Registry {
     /// its full inbox, or went down with the server. It is the context's session, with the presence
     /// that it had; after a start of the server that presence has been routed anew just before, from
     /// a session that is available already, and what features kept of it is gone but for its
-    /// [parts](Self::session_part). Nothing is locked, and its client reads. What does not fit into
-    /// its inbox is not asked for once more.
+    /// [parts](Self::session_part). Nothing is locked, its client reads, and its inbox is empty. What
+    /// does not fit into that is not asked for once more; but who was told so
+    /// ([`hand_over`](crate::router::hand_over)) is, and goes on where it was left out.
     pub fn refresh<F>(&mut self, f: F)
     where
         F: for<'a> Step<'a, Arc<Session>, Effects>,
@@ -289,6 +323,17 @@ impl Registry {
         assert!(self.unqueue.replace(step).is_none(), "two features keep queues");
     }
 
+    /// Serializes anew what a room said to a session that has lost its bytes and has to be sent them
+    /// again: the message of that number in the room's archive, addressed to that session, with
+    /// what it may see. Nothing if the feature has no such room, if the message is not kept any more,
+    /// or not for that session. The first that has it counts.
+    pub fn replay_groupchat<F>(&mut self, f: F)
+    where
+        F: for<'a> Step<'a, (Arc<Session>, u64), Option<Parcel>>,
+    {
+        self.replay_groupchat.push(Box::new(move |cx, said| Box::pin(f.call(cx, said))));
+    }
+
     /// Keeps a part of a session's state beyond a crash. Whoever changes that state calls
     /// [`Journal::touch_state`](crate::router::Journal::touch_state).
     pub fn session_part(&mut self, part: SessionPart) {
@@ -309,6 +354,14 @@ impl Registry {
         F: for<'a> Step<'a, (), ()>,
     {
         self.timed.push((interval, Box::new(move |cx, ()| Box::pin(f.call(cx, ())))));
+    }
+
+    /// Runs once as the server begins to stop, while its sessions still take what they are told.
+    pub fn stopping<F>(&mut self, f: F)
+    where
+        F: for<'a> Step<'a, (), ()>,
+    {
+        self.stopping.push(Box::new(move |cx, ()| Box::pin(f.call(cx, ()))));
     }
 
     /// Declares a tree of the store: `on.tree(BLOCKED.account_info(1, "who is blocked"))`. Trees of
@@ -363,195 +416,4 @@ where
         let step: DiscoveryStep = Box::new(move |cx, asked| Box::pin(f.call(cx, asked)));
         (*scope, step)
     })
-}
-
-/// Everything that was declared, read-only.
-pub struct Features(Registry);
-
-impl std::fmt::Debug for Features {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Features({} specifications)", self.specs.len())
-    }
-}
-
-impl std::ops::Deref for Features {
-    type Target = Registry;
-    fn deref(&self) -> &Registry {
-        &self.0
-    }
-}
-
-impl Features {
-    /// The specifications, in order of their names.
-    pub fn specs(&self) -> &[Spec] {
-        &self.specs
-    }
-
-    /// Disco features of an address, sorted and without repetition.
-    pub fn disco_features(&self, scope: Scope) -> Vec<&'static str> {
-        let mut features: Vec<_> =
-            self.disco.iter().filter(|(of, _)| *of == scope).map(|(_, feature)| *feature).collect();
-        features.sort_unstable();
-        features.dedup();
-        features
-    }
-
-    /// Disco identities of an address.
-    pub fn disco_identities(&self, scope: Scope) -> impl Iterator<Item = Identity> {
-        self.identities.iter().filter(move |(of, _)| *of == scope).map(|(_, identity)| *identity)
-    }
-
-    /// Forms in disco#info of an address.
-    pub fn info_forms(&self, scope: Scope) -> impl Iterator<Item = InfoForm> {
-        self.forms.iter().filter(move |(of, _)| *of == scope).map(|(_, form)| *form)
-    }
-
-    /// Who takes part in disco#items of an address and of its nodes.
-    pub fn items_steps(&self, scope: Scope) -> impl Iterator<Item = &DiscoveryStep> {
-        self.items.iter().filter(move |(of, _)| *of == scope).map(|(_, step)| step)
-    }
-
-    /// Who may know disco#info of a node of an address.
-    pub fn node_info_steps(&self, scope: Scope) -> impl Iterator<Item = &DiscoveryStep> {
-        self.node_info.iter().filter(move |(of, _)| *of == scope).map(|(_, step)| step)
-    }
-
-    /// What the stream features offer in those phases.
-    pub fn stream_features(
-        &self,
-        phases: &'static [StreamPhase],
-    ) -> impl Iterator<Item = StreamFeature> {
-        let offered = self.stream_features.iter().filter(|(phase, _)| phases.contains(phase));
-        offered.map(|(_, feature)| *feature)
-    }
-
-    /// What a login may carry along.
-    pub fn inline_features(&self) -> &[InlineFeature] {
-        &self.inline
-    }
-
-    /// What can be asked for as a resource is bound with XEP-0386.
-    pub fn bind2_vars(&self) -> impl Iterator<Item = &'static str> {
-        self.bind2.iter().map(|(var, _)| *var)
-    }
-
-    /// What is done for a request of that namespace.
-    pub fn bind2_step(&self, ns: &str) -> Option<&BindStep> {
-        self.bind2.iter().find(|(var, _)| *var == ns).map(|(_, step)| step)
-    }
-
-    /// What every binding with XEP-0386 tells.
-    pub fn bound_steps(&self) -> &[BoundStep] {
-        &self.bound
-    }
-
-    /// Who answers that request.
-    pub fn iq_handler(&self, kind: IqKind, scope: Scope, payload: &Element) -> Option<&IqHandler> {
-        let names = self.iq.get(&(kind, scope))?.get(payload.ns())?;
-        names.iter().find(|(name, _)| *name == payload.name()).map(|(_, handler)| handler)
-    }
-
-    /// Guards of that side.
-    pub fn guards(&self, side: Side) -> impl Iterator<Item = &GuardStep> {
-        self.guards.iter().filter(move |(of, _)| *of == side).map(|(_, step)| step)
-    }
-
-    /// Steps of the message pipeline.
-    pub fn message_steps(&self, side: Side, phase: Phase) -> impl Iterator<Item = &MessageStep> {
-        let wanted = (side, phase);
-        self.message.iter().filter(move |(s, p, _)| (*s, *p) == wanted).map(|(_, _, step)| step)
-    }
-
-    /// Who handles that presence.
-    pub fn presence_handler(&self, role: PresenceRole) -> Option<&PresenceHandler> {
-        self.presence.get(&role)
-    }
-
-    /// What completes available presence.
-    pub fn presence_stamps(&self) -> &[PresenceStamp] {
-        &self.presence_stamps
-    }
-
-    /// What runs when a session begins to take what waits for the account.
-    pub fn session_available_steps(&self) -> &[SessionStep] {
-        &self.session_available
-    }
-
-    /// What runs after a session has broadcast presence.
-    pub fn presence_seen_steps(&self) -> &[SessionStep] {
-        &self.presence_seen
-    }
-
-    /// What runs when a session wants to be notified of more.
-    pub fn interests_steps(&self) -> &[InterestsStep] {
-        &self.interests
-    }
-
-    /// What runs when a session is over.
-    pub fn session_ended_steps(&self) -> &[SessionStep] {
-        &self.session_ended
-    }
-
-    /// What tells a session again how things are.
-    pub fn refresh_steps(&self) -> &[SessionStep] {
-        &self.refresh
-    }
-
-    /// What runs when a client has shown what it received.
-    pub fn delivered_steps(&self) -> &[DeliveredStep] {
-        &self.delivered
-    }
-
-    /// What archives keep.
-    pub fn archive_rule(&self) -> Option<&ArchiveRule> {
-        self.archive.as_ref()
-    }
-
-    /// What runs after that message was stored.
-    pub fn archived_steps<'a>(
-        &'a self,
-        message: &'a Message,
-    ) -> impl Iterator<Item = &'a Boxed<(Message, u64), ()>> {
-        self.archived.iter().filter(|(is_meant, _)| is_meant(message)).map(|(_, step)| step)
-    }
-
-    /// How messages are copied.
-    pub fn copy_rule(&self) -> Option<CopyRule> {
-        self.copy
-    }
-
-    /// What becomes of messages that nobody takes.
-    pub fn offline_rule(&self) -> Option<&OfflineRule> {
-        self.offline.as_ref()
-    }
-
-    /// How a message leaves the queue that was delivered after all.
-    pub fn unqueue_step(&self) -> Option<&UnqueueStep> {
-        self.unqueue.as_ref()
-    }
-
-    /// Which parts of a session outlive a crash.
-    pub fn session_parts(&self) -> &[SessionPart] {
-        &self.session_parts
-    }
-
-    /// What runs when an account goes.
-    pub fn account_removed_steps(&self) -> &[AccountStep] {
-        &self.account_removed
-    }
-
-    /// What runs on a timer.
-    pub fn timed_steps(&self) -> &[(Duration, TimedStep)] {
-        &self.timed
-    }
-
-    /// The state of that type, if a feature declared it.
-    pub fn state<T: Any + Send + Sync>(&self) -> Option<&T> {
-        self.states.get(&TypeId::of::<T>())?.downcast_ref()
-    }
-
-    /// The trees of all features.
-    pub fn trees(&self) -> &[TreeInfo] {
-        &self.trees
-    }
 }

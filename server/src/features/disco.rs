@@ -2,7 +2,7 @@
 //!
 //! What is told is what the features declared. An account's features are for its owner and for
 //! those who see its presence; what a node of it tells, and to whom, is the matter of the feature
-//! that has the node. A host names its services to its own accounts: others may not use them. Of an
+//! that has the node. A host names its services to those who may use them. Of an
 //! account that does not exist the router says `service-unavailable` to every request (RFC 6121
 //! §8.5.1), to disco#items too, where XEP-0030 §8 would have an empty list.
 
@@ -17,7 +17,8 @@ use crate::server::Server;
 use crate::stanza::{Condition, Iq, IqKind, StanzaError};
 use crate::xml::Element;
 
-const EVERYWHERE: [Scope; 4] = [Scope::Host, Scope::Own, Scope::Account, Scope::Pubsub];
+const EVERYWHERE: [Scope; 5] =
+    [Scope::Host, Scope::Own, Scope::Account, Scope::Pubsub, Scope::Rooms];
 const INFO: (&str, &str) = (ns::DISCO_INFO, "query");
 const ITEMS: (&str, &str) = (ns::DISCO_ITEMS, "query");
 
@@ -37,14 +38,20 @@ pub fn register(on: &mut Registry) {
     on.identity(&[Scope::Own, Scope::Account], account);
     let pubsub = Identity { category: "pubsub", kind: "service", name: "Publish-Subscribe" };
     on.identity(&[Scope::Pubsub], pubsub);
+    // XEP-0045 §6.1
+    let rooms = Identity { category: "conference", kind: "text", name: "Rooms" };
+    on.identity(&[Scope::Rooms], rooms);
+    on.disco(&[Scope::Rooms], ns::MUC);
     on.iq(IqKind::Get, &[Scope::Host], INFO, info_of_host);
     on.iq(IqKind::Get, &[Scope::Own], INFO, info_of_own);
     on.iq(IqKind::Get, &[Scope::Account], INFO, info_of_account);
     on.iq(IqKind::Get, &[Scope::Pubsub], INFO, info_of_pubsub);
+    on.iq(IqKind::Get, &[Scope::Rooms], INFO, info_of_rooms);
     on.iq(IqKind::Get, &[Scope::Host], ITEMS, items_of_host);
     on.iq(IqKind::Get, &[Scope::Own], ITEMS, items_of_own);
     on.iq(IqKind::Get, &[Scope::Account], ITEMS, items_of_account);
     on.iq(IqKind::Get, &[Scope::Pubsub], ITEMS, items_of_pubsub);
+    on.iq(IqKind::Get, &[Scope::Rooms], ITEMS, items_of_rooms);
     on.items(&[Scope::Host], services);
 }
 
@@ -75,6 +82,10 @@ async fn info_of_pubsub(cx: &Ctx, iq: Iq) -> Result<Reply, StanzaError> {
     tell_info(cx, &iq, Scope::Pubsub).await
 }
 
+async fn info_of_rooms(cx: &Ctx, iq: Iq) -> Result<Reply, StanzaError> {
+    tell_info(cx, &iq, Scope::Rooms).await
+}
+
 async fn items_of_host(cx: &Ctx, iq: Iq) -> Result<Reply, StanzaError> {
     tell_items(cx, &iq, Scope::Host).await
 }
@@ -89,6 +100,10 @@ async fn items_of_account(cx: &Ctx, iq: Iq) -> Result<Reply, StanzaError> {
 
 async fn items_of_pubsub(cx: &Ctx, iq: Iq) -> Result<Reply, StanzaError> {
     tell_items(cx, &iq, Scope::Pubsub).await
+}
+
+async fn items_of_rooms(cx: &Ctx, iq: Iq) -> Result<Reply, StanzaError> {
+    tell_items(cx, &iq, Scope::Rooms).await
 }
 
 async fn tell_info(cx: &Ctx, iq: &Iq, scope: Scope) -> Result<Reply, StanzaError> {
@@ -164,14 +179,16 @@ async fn is_stranger(cx: &Ctx, iq: &Iq, scope: Scope) -> Result<bool, StanzaErro
     Ok(scope == Scope::Account && !visibility::is_visible(cx, iq).await?)
 }
 
-/// The services of a host, for its own accounts.
+/// The services of a host that the asker may use.
 async fn services(cx: &Ctx, asked: Discovery) -> Result<Option<Vec<Element>>, StanzaError> {
-    if asked.node.is_some() || asked.asker.domain() != asked.to.domain() {
+    if asked.node.is_some() {
         return Ok(None);
     }
     let config = cx.server.config();
     let host = config.hosts.iter().find(|host| host.domain.as_str() == asked.to.domain());
-    let services = host.into_iter().flat_map(|host| &host.services);
+    let Some(host) = host else { return Ok(None) };
+    let services = host.services.iter();
+    let services = services.filter(|service| host.admits(service.kind, asked.asker.domain()));
     let item = |service: &Service| {
         let mut identities = cx.server.features.disco_identities(service.kind.into());
         Element::new(ns::DISCO_ITEMS, "item")

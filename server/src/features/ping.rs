@@ -16,7 +16,7 @@ pub fn register(on: &mut Registry) {
         status: Status::Complete,
         note: "",
     });
-    let answers = [Scope::Host, Scope::Own, Scope::Pubsub];
+    let answers = [Scope::Host, Scope::Own, Scope::Pubsub, Scope::Rooms];
     on.disco(&answers, ns::PING);
     on.iq(IqKind::Get, &answers, (ns::PING, "ping"), pong);
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::envelope::{Envelope, written};
-use super::inbox::{Parcel, ParcelKind};
+use super::parcel::{Parcel, ParcelKind};
 use super::registry::Session;
 use super::weight::{Weight, weigh_for};
 use super::written::Written;
@@ -23,10 +23,15 @@ pub struct Addressed {
     /// What it is worth to others, and to the account that sends it if that is not the same.
     weight: Weight,
     own: Option<(Box<str>, Weight)>,
+    /// Its number in a room's archive.
+    number: Option<u64>,
     /// `<message`; a `to` has its place behind.
     name: Box<[u8]>,
     tail: Arc<Vec<u8>>,
 }
+
+/// What stands before an address.
+const TO: &[u8] = b" to='";
 
 impl Addressed {
     /// Serializes a stanza that the server took at `taken`. A `to` that it has is not written.
@@ -46,6 +51,7 @@ impl Addressed {
             taken,
             weight,
             own: own.filter(|(_, own)| *own != weight),
+            number: None,
             name: name.into(),
             tail: Arc::new(tail),
         }
@@ -56,18 +62,55 @@ impl Addressed {
         Addressed { kind: ParcelKind::Event, ..Addressed::new(message, taken) }
     }
 
+    /// The same for a message of a room to its occupants ([`ParcelKind::Groupchat`]), with its number
+    /// in the room's archive if that has it.
+    pub fn groupchat(message: &Element, number: Option<u64>, taken: Timestamp) -> Self {
+        Addressed { kind: ParcelKind::Groupchat, number, ..Addressed::new(message, taken) }
+    }
+
+    /// A stanza that is serialized already, without an address: `tail` is everything behind its
+    /// name. It is worth the same to everybody.
+    pub fn written(
+        name: &str,
+        tail: impl Into<Arc<Vec<u8>>>,
+        kind: ParcelKind,
+        weight: Weight,
+        taken: Timestamp,
+    ) -> Self {
+        let name = [b"<", name.as_bytes()].concat().into();
+        Addressed { kind, taken, weight, own: None, number: None, name, tail: tail.into() }
+    }
+
+    /// The same with its number in a room's archive.
+    pub fn numbered(self, number: Option<u64>) -> Self {
+        Addressed { number, ..self }
+    }
+
+    /// How a message to that address begins, to be made once and used for many
+    /// ([`with_head`](Self::with_head)).
+    pub fn head(to: &impl Borrow<str>) -> Bytes {
+        head(b"<message", to.borrow())
+    }
+
+    /// How presence to that address begins.
+    pub fn presence_head(to: &impl Borrow<str>) -> Bytes {
+        head(b"<presence", to.borrow())
+    }
+
+    /// The stanza for whom a head was made: nothing is copied or allocated. It is worth what it is to
+    /// others: rooms are nobody's account.
+    pub fn with_head(&self, head: Bytes) -> Parcel {
+        debug_assert!(head.starts_with(&self.name), "a head of another kind of stanza");
+        let xml = Written::sharing(head, Arc::clone(&self.tail));
+        let parcel = Parcel::of(self.kind, self.weight, self.taken, xml);
+        Parcel { number: self.number, ..parcel }
+    }
+
     /// The stanza for one account or one connection: an address, bare or full.
     pub fn to(&self, to: &impl Borrow<str>) -> Parcel {
-        const TO: &[u8] = b" to='";
         let to = to.borrow();
-        // As much as it takes unless something must be escaped: so it is allocated once.
-        let mut head = Vec::with_capacity(self.name.len() + TO.len() + to.len() + 1);
-        head.extend_from_slice(&self.name);
-        head.extend_from_slice(TO);
-        escape_attr(&mut head, to);
-        head.push(b'\'');
-        let xml = Written::sharing(Bytes::from(head), Arc::clone(&self.tail));
-        Parcel::of(self.kind, self.weight_to(to), self.taken, xml)
+        let parcel = self.with_head(head(&self.name, to));
+        Parcel { weight: self.weight_to(to), ..parcel }
     }
 
     /// The stanza for one connection, by its full address.
@@ -82,6 +125,16 @@ impl Addressed {
             _ => self.weight,
         }
     }
+}
+
+fn head(name: &[u8], to: &str) -> Bytes {
+    // As much as it takes unless something must be escaped: so it is allocated once.
+    let mut head = Vec::with_capacity(name.len() + TO.len() + to.len() + 1);
+    head.extend_from_slice(name);
+    head.extend_from_slice(TO);
+    escape_attr(&mut head, to);
+    head.push(b'\'');
+    head.into()
 }
 
 #[cfg(test)]
@@ -166,5 +219,30 @@ mod tests {
     fn a_stanza_that_is_addressed_already_is_weighed_for_its_receivers() {
         let event = Addressed::event(&event().with_attr("to", "romeo@example.net"), Timestamp(1));
         assert_eq!(event.to(&bare()).weight, Weight::Now);
+    }
+
+    #[test]
+    fn a_head_that_is_made_once_is_shared_by_all_that_is_sent_behind_it() {
+        let jid = Jid::parse(NASTY).unwrap();
+        let head = Addressed::head(&jid);
+        let first = Addressed::groupchat(&event(), Some(7), Timestamp(1));
+        let parcel = first.with_head(head.clone());
+        assert_eq!(parcel.xml.whole(), first.to(&jid).xml.whole());
+        assert_eq!((parcel.kind, parcel.number), (ParcelKind::Groupchat, Some(7)));
+        let second = Addressed::groupchat(&event(), None, Timestamp(2)).with_head(head.clone());
+        assert_eq!(parcel.xml.parts()[0].as_ptr(), second.xml.parts()[0].as_ptr());
+        assert_eq!(head.as_ptr(), second.xml.parts()[0].as_ptr());
+    }
+
+    #[test]
+    fn a_stanza_that_is_serialized_already_is_addressed_like_another() {
+        let stanza = Element::new(ns::CLIENT, "presence").with_attr("from", "a@b/c");
+        let tail = b" from='a@b/c'/>".to_vec();
+        let (kind, weight) = (ParcelKind::Presence, Weight::Later);
+        let addressed = Addressed::written("presence", tail, kind, weight, Timestamp(1));
+        let parcel = addressed.with_head(Addressed::presence_head(&bare()));
+        assert_eq!(read(&parcel), stanza.with_attr("to", "juliet@example.com"));
+        assert_eq!((parcel.kind, parcel.weight), (kind, weight));
+        assert_eq!(addressed.numbered(Some(3)).to(&bare()).number, Some(3));
     }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::inbox::{Copies, Parcel};
+use super::parcel::{Copies, Parcel};
 use super::registry::Session;
 use super::route::guard;
 use crate::archive::{Entry, UNSHOWN};

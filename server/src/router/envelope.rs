@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::inbox::{NotTaken, Parcel, ParcelKind};
+use super::inbox::NotTaken;
+use super::parcel::{Parcel, ParcelKind};
 use super::registry::Session;
 use super::weight::weigh;
 use crate::clock::Timestamp;

@@ -1,111 +1,12 @@
 //! The queue of stanzas that wait for one connection's task: bounded, and nothing while empty.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
 
-use super::weight::Weight;
-use super::written::Written;
-use crate::clock::Timestamp;
+use super::parcel::{Parcel, ParcelKind};
 use crate::stream::StreamError;
 use crate::sync::lock;
-use crate::xml::Element;
-
-/// What a parcel holds; it decides what becomes of it when the connection is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ParcelKind {
-    /// Goes back to the account: nothing said is lost.
-    Message,
-    /// A copy of a message that others got or that is in the archive (XEP-0280).
-    Copy,
-    /// A message that is a part of an answer (XEP-0313).
-    Result,
-    /// Means nothing once the connection is gone.
-    Presence,
-    /// What a service tells that subscriber (XEP-0060): it means nothing once the connection is
-    /// gone, and its sender does not hear of that.
-    Event,
-    /// A request, answered with an error, or an answer, which is dropped.
-    Iq,
-    /// A request of the server's own, which it can make again.
-    Question,
-}
-
-impl ParcelKind {
-    /// That of a stanza by its name.
-    pub fn of(stanza: &Element) -> Self {
-        match stanza.name() {
-            "message" => ParcelKind::Message,
-            "presence" => ParcelKind::Presence,
-            _ => ParcelKind::Iq,
-        }
-    }
-
-    /// Whether it tells how things are: what is lost of that is nowhere else, but how things are
-    /// then can be told again ([`refresh`](super::refresh)).
-    pub fn can_be_refreshed(self) -> bool {
-        matches!(self, ParcelKind::Presence | ParcelKind::Event)
-    }
-}
-
-/// A stanza on its way to one connection, already serialized.
-///
-/// Copies for several connections share the bytes.
-#[derive(Clone, Debug)]
-pub struct Parcel {
-    /// What it is.
-    pub kind: ParcelKind,
-    /// Whether it can wait while nobody looks.
-    pub weight: Weight,
-    /// When the server took it; keeps the order should it have to go back to the account.
-    pub taken: Timestamp,
-    /// The number of the message that it holds, if the account's archive or queue holds it too.
-    pub number: Option<u64>,
-    /// Whether the message waits in the account's queue until the client has shown that it has it;
-    /// such a parcel is never given back.
-    pub is_queued: bool,
-    /// Others that got the same message, if there are any.
-    pub copies: Option<Copies>,
-    /// The stanza as it is written.
-    pub xml: Written,
-}
-
-impl Parcel {
-    /// A stanza that is serialized already.
-    pub fn of(kind: ParcelKind, weight: Weight, taken: Timestamp, xml: impl Into<Written>) -> Self {
-        let xml = xml.into();
-        Parcel { kind, weight, taken, number: None, is_queued: false, copies: None, xml }
-    }
-
-    /// Whether its account's archive shows it.
-    pub fn is_in_archive(&self) -> bool {
-        self.number.is_some() && !self.is_queued
-    }
-
-    /// Its number in the account's queue.
-    pub fn claim(&self) -> Option<u64> {
-        self.number.filter(|_| self.is_queued)
-    }
-}
-
-/// How many connections of an account still have, or have written, one and the same message. It
-/// goes back to the account when the last of them has lost it, and not before: the others would
-/// get it twice.
-#[derive(Clone, Debug)]
-pub struct Copies(Arc<AtomicUsize>);
-
-impl Copies {
-    /// For as many connections.
-    pub fn new(connections: usize) -> Self {
-        Copies(Arc::new(AtomicUsize::new(connections)))
-    }
-
-    /// One of them has lost it; says whether it was the last.
-    pub fn lose(&self) -> bool {
-        self.0.fetch_sub(1, Ordering::AcqRel) == 1
-    }
-}
 
 /// How much may wait: a client that does not read must not fill the memory.
 #[derive(Clone, Copy, Debug)]
@@ -127,6 +28,19 @@ pub enum NotTaken {
     Closed,
     /// Too much is waiting; the connection was told to close.
     Full,
+}
+
+/// What became of parcels that were handed over together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handed {
+    /// All of them wait for the connection, or were written.
+    Taken,
+    /// Too much was waiting: what can be had again was left out from here on, the number being the
+    /// first among it that has one. The session is told all of that in a step of
+    /// [`Registry::refresh`](crate::feature::Registry::refresh) as soon as its client reads.
+    LeftOut(Option<u64>),
+    /// The connection is gone or going.
+    Gone,
 }
 
 /// What the connection's task finds.
@@ -166,6 +80,35 @@ struct Spill {
     is_new: bool,
     /// Whether something was left out that is nowhere else, but can be asked for again.
     is_stale: bool,
+    /// Whether somebody was told that something was left out, and waits to tell it again.
+    is_awaited: bool,
+    /// The first message of rooms that was left out.
+    room: Option<u64>,
+}
+
+impl Spill {
+    /// Leaves out what can be told again; whoever was told of it waits for that.
+    fn leave_out(&mut self, parcel: &Parcel, is_awaited: bool) {
+        self.is_stale |= !is_awaited;
+        self.is_awaited |= is_awaited;
+        self.room = self.room.into_iter().chain(parcel.in_room()).min();
+    }
+}
+
+/// What was left out that is nowhere to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// Whether features have to tell the session again how things are.
+    pub is_something: bool,
+    /// The first message of rooms among it, by its number in the room's archive.
+    pub room: Option<u64>,
+}
+
+/// What became of one parcel.
+enum Added {
+    Taken,
+    LeftOut,
+    Full,
 }
 
 impl Inbox {
@@ -184,22 +127,46 @@ impl Inbox {
         if queue.closed {
             return Err(NotTaken::Closed);
         }
-        if queue.leaves_out(&parcel) {
-            return Ok(());
+        match queue.add(parcel, self.limits, false) {
+            Added::LeftOut => Ok(()),
+            Added::Taken => {
+                wake(queue);
+                Ok(())
+            }
+            Added::Full => {
+                wake(queue);
+                Err(NotTaken::Full)
+            }
         }
-        let full = queue.is_full(self.limits, parcel.xml.len());
-        if full && queue.may_spill && queue.spill(&parcel) {
-            return Ok(());
+    }
+
+    /// Hands many over, with one lock and one wake. Those of a kind that can be told again are left
+    /// out together from the first that does not fit, and while anything else is left out: what the
+    /// caller knows to be there is in its order and without a gap. The iterator must not come back to
+    /// this queue.
+    pub fn push_all(&self, parcels: impl IntoIterator<Item = Parcel>) -> Handed {
+        let mut queue = lock(&self.queue);
+        if queue.closed {
+            return Handed::Gone;
         }
-        if full {
-            queue.closed = true;
-            queue.close = Some(StreamError::resource_constraint("the client does not read"));
-        } else {
-            queue.bytes = queue.bytes.saturating_add(parcel.xml.len());
-            queue.parcels.push_back(parcel);
+        let (waiting, parcels) = (queue.parcels.len(), parcels.into_iter());
+        queue.parcels.reserve(parcels.size_hint().0.min(self.limits.stanzas));
+        let mut left_out = None;
+        for parcel in parcels {
+            let (number, is_told_again) = (parcel.number, parcel.kind.can_be_refreshed());
+            match queue.add(parcel, self.limits, true) {
+                Added::LeftOut if is_told_again => left_out = Some(left_out.flatten().or(number)),
+                Added::Taken | Added::LeftOut => {}
+                Added::Full => {
+                    wake(queue);
+                    return Handed::Gone;
+                }
+            }
         }
-        wake(queue);
-        if full { Err(NotTaken::Full) } else { Ok(()) }
+        if queue.parcels.len() > waiting {
+            wake(queue);
+        }
+        left_out.map_or(Handed::Taken, Handed::LeftOut)
     }
 
     /// Tells the connection to end its stream with an error; the first one said counts.
@@ -208,6 +175,11 @@ impl Inbox {
         queue.closed = true;
         queue.close.get_or_insert(error);
         wake(queue);
+    }
+
+    /// Lets the task look around: something has happened that is not in the queue.
+    pub fn wake(&self) {
+        wake(lock(&self.queue));
     }
 
     /// From now on a full queue leaves to the archive what the archive has.
@@ -228,11 +200,16 @@ impl Inbox {
     }
 
     /// Takes everything again, unless something was left out meanwhile: then the archive is to be
-    /// read on. Says whether something was left out that can only be asked for again.
-    pub fn end_catching_up(&self) -> Option<bool> {
+    /// read on. Says what was left out that can only be asked for again.
+    pub fn end_catching_up(&self) -> Option<Missed> {
         let mut queue = lock(&self.queue);
-        let ended = queue.spill.take_if(|spill| !spill.is_new);
-        ended.map(|spill| spill.is_stale)
+        let spill = queue.spill.take_if(|spill| !spill.is_new)?;
+        Some(Missed { is_something: spill.is_stale || spill.is_awaited, room: spill.room })
+    }
+
+    /// The first message of rooms that was left out and has not been told again, by its number.
+    pub fn left_out_of_rooms(&self) -> Option<u64> {
+        lock(&self.queue).spill.as_ref().and_then(|spill| spill.room)
     }
 
     /// Something was lost that can only be asked for again. What the archive has is left to it for
@@ -245,7 +222,8 @@ impl Inbox {
     }
 
     /// It was asked for. What did not fit now would not fit the next time either: without this, a
-    /// client would be told the same over and over.
+    /// client would be told the same over and over. Whoever was told of that ([`Handed::LeftOut`])
+    /// goes on where it was left out.
     pub fn set_refreshed(&self) {
         if let Some(spill) = &mut lock(&self.queue).spill {
             spill.is_stale = false;
@@ -316,24 +294,52 @@ impl Queue {
             && (self.parcels.len() >= most.0 || self.bytes.saturating_add(size) > most.1)
     }
 
-    /// Whether a parcel is left to the archive because others before it were.
-    fn leaves_out(&mut self, parcel: &Parcel) -> bool {
-        let Some(spill) = self.spill.as_mut().filter(|_| parcel.is_in_archive()) else {
-            return false;
-        };
-        spill.is_new = true;
-        true
+    /// Takes a parcel, leaves it out, or closes. `together`: what is told again is left out while
+    /// anything is, and whoever hands it over is told.
+    fn add(&mut self, parcel: Parcel, limits: InboxLimits, together: bool) -> Added {
+        let size = parcel.xml.len();
+        if self.leaves_out(&parcel, together) {
+            return Added::LeftOut;
+        }
+        if !self.is_full(limits, size) {
+            self.bytes = self.bytes.saturating_add(size);
+            self.parcels.push_back(parcel);
+            return Added::Taken;
+        }
+        if self.may_spill && self.spill(&parcel, together) {
+            return Added::LeftOut;
+        }
+        self.closed = true;
+        self.close = Some(StreamError::resource_constraint("the client does not read"));
+        Added::Full
+    }
+
+    /// Whether a parcel is left out because others before it were.
+    fn leaves_out(&mut self, parcel: &Parcel, together: bool) -> bool {
+        let Some(spill) = &mut self.spill else { return false };
+        if parcel.is_in_archive() {
+            spill.is_new = true;
+            return true;
+        }
+        // Behind a gap nothing more of a room is sent, or the gap would be out of sight.
+        if parcel.kind == ParcelKind::Groupchat || together && parcel.kind.can_be_refreshed() {
+            spill.leave_out(parcel, together);
+            return true;
+        }
+        false
     }
 
     /// Leaves a parcel out of the full queue, if it can be had again.
-    fn spill(&mut self, parcel: &Parcel) -> bool {
+    fn spill(&mut self, parcel: &Parcel, together: bool) -> bool {
         let can_be_refreshed = parcel.kind.can_be_refreshed();
         if !can_be_refreshed && !parcel.is_in_archive() {
             return false;
         }
         let spill = self.spill.get_or_insert_default();
         spill.is_new = true;
-        spill.is_stale |= can_be_refreshed;
+        if can_be_refreshed {
+            spill.leave_out(parcel, together);
+        }
         true
     }
 
@@ -365,9 +371,14 @@ fn wake(mut queue: std::sync::MutexGuard<'_, Queue>) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use bytes::Bytes;
 
+    use super::super::weight::Weight;
     use super::*;
+    use crate::clock::Timestamp;
 
     fn inbox() -> Inbox {
         Inbox::new(InboxLimits { stanzas: 2, bytes: 100 })
@@ -395,12 +406,12 @@ mod tests {
     fn catch_up(inbox: &Inbox) -> Option<bool> {
         inbox.try_receive();
         inbox.begin_catching_up();
-        inbox.end_catching_up()
+        inbox.end_catching_up().map(|missed| missed.is_something)
     }
 
     #[test]
     fn a_full_inbox_leaves_out_what_can_be_asked_for_again_and_says_so() {
-        for kind in [ParcelKind::Presence, ParcelKind::Event] {
+        for kind in [ParcelKind::Presence, ParcelKind::Event, ParcelKind::Groupchat] {
             let inbox = full();
             assert_eq!(inbox.push(of_kind(kind, 1)), Ok(()));
             assert!(inbox.is_open() && inbox.is_spilling());
@@ -424,6 +435,98 @@ mod tests {
         assert_eq!(inbox.push(of_kind(ParcelKind::Event, 1)), Ok(()));
         inbox.set_refreshed();
         assert_eq!(catch_up(&inbox), Some(false));
+    }
+
+    fn groupchat(number: u64) -> Parcel {
+        Parcel { number: Some(number), ..of_kind(ParcelKind::Groupchat, 1) }
+    }
+
+    fn numbers(inbox: &Inbox) -> Vec<Option<u64>> {
+        match inbox.try_receive() {
+            Some(Received::Parcels(parcels)) => parcels.iter().map(|p| p.number).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn parcels_that_are_handed_over_together_wake_the_task_once() {
+        let inbox = inbox();
+        let (waker, woken) = counting();
+        assert!(inbox.poll_receive(&mut Context::from_waker(&waker)).is_pending());
+        assert_eq!(inbox.push_all((1..4).map(groupchat)), Handed::Taken);
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        assert_eq!(numbers(&inbox), [Some(1), Some(2), Some(3)]);
+        assert_eq!(inbox.push_all([]), Handed::Taken);
+    }
+
+    #[test]
+    fn what_rooms_say_is_left_out_from_the_first_that_does_not_fit() {
+        let inbox = inbox();
+        inbox.set_stalled(true);
+        inbox.may_spill();
+        let small = |number| Parcel { number: Some(number), ..of_kind(ParcelKind::Groupchat, 60) };
+        // The second does not fit; the third would.
+        let batch = [small(1), small(2), groupchat(3)];
+        assert_eq!(inbox.push_all(batch), Handed::LeftOut(Some(2)));
+        assert_eq!(inbox.push_all([groupchat(4)]), Handed::LeftOut(Some(4)));
+        assert_eq!(numbers(&inbox), [Some(1)]);
+        // There is room again, but a gap must not come to be.
+        assert_eq!(inbox.push_all([groupchat(5)]), Handed::LeftOut(Some(5)));
+        assert_eq!(inbox.push_all([of_kind(ParcelKind::Presence, 1)]), Handed::LeftOut(None));
+        assert_eq!(inbox.push(groupchat(6)), Ok(()));
+        assert_eq!(inbox.left_out_of_rooms(), Some(2));
+        inbox.begin_catching_up();
+        let missed = Missed { is_something: true, room: Some(2) };
+        assert_eq!(inbox.end_catching_up(), Some(missed));
+        assert_eq!(inbox.push_all([groupchat(7)]), Handed::Taken);
+        assert_eq!(inbox.left_out_of_rooms(), None);
+    }
+
+    #[test]
+    fn what_rooms_say_does_not_fit_while_a_refresh_is_under_way_is_told_in_another() {
+        let inbox = full();
+        inbox.set_stale();
+        assert_eq!(catch_up(&inbox), Some(true));
+        let presence = || of_kind(ParcelKind::Presence, 60);
+        assert_eq!(inbox.push_all([presence(), presence()]), Handed::LeftOut(None));
+        inbox.set_refreshed();
+        assert_eq!(catch_up(&inbox), Some(true));
+        assert_eq!(catch_up(&inbox), None);
+    }
+
+    #[test]
+    fn what_else_is_handed_over_with_it_is_taken_or_closes() {
+        let inbox = full();
+        let message = || parcel(1);
+        assert_eq!(inbox.push_all([groupchat(1), message()]), Handed::Gone);
+        assert!(!inbox.is_open());
+        assert_eq!(inbox.push_all([groupchat(2)]), Handed::Gone);
+        let inbox = full();
+        inbox.set_stale();
+        inbox.try_receive();
+        assert_eq!(inbox.push_all([groupchat(1), message()]), Handed::LeftOut(Some(1)));
+        assert_eq!(numbers(&inbox), [None]);
+    }
+
+    #[test]
+    fn a_connection_that_cannot_be_resumed_is_closed_when_it_does_not_read() {
+        let inbox = inbox();
+        inbox.set_stalled(true);
+        assert_eq!(inbox.push_all((1..5).map(groupchat)), Handed::Gone);
+        assert!(!inbox.is_open());
+    }
+
+    struct Counting(AtomicUsize);
+
+    impl std::task::Wake for Counting {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn counting() -> (Waker, Arc<Counting>) {
+        let woken = Arc::new(Counting(AtomicUsize::new(0)));
+        (Waker::from(Arc::clone(&woken)), woken)
     }
 
     #[test]

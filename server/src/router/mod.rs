@@ -6,10 +6,14 @@
 mod addressed;
 mod delivery;
 mod envelope;
+mod hand_over;
 mod inbound;
 mod inbox;
+mod journal;
 mod lanes;
+mod ledger;
 mod locks;
+mod parcel;
 mod registry;
 mod requests;
 mod route;
@@ -22,19 +26,22 @@ mod written;
 
 pub use addressed::Addressed;
 pub use envelope::{Envelope, Seen, broadcast};
+pub use hand_over::hand_over;
 pub use inbound::Inbound;
-pub use inbox::{Copies, Inbox, InboxLimits, NotTaken, Parcel, ParcelKind, Received};
+pub use inbox::{Handed, Inbox, InboxLimits, Missed, NotTaken, Received};
+pub use journal::{Changes, Due, Journal};
 pub use lanes::Lanes;
+pub use ledger::{HandledTooHigh, Ledger, Sent};
 pub use locks::{AccountGuard, AccountLocks};
+pub use parcel::{Copies, Parcel, ParcelKind};
 pub use registry::{Session, Sessions, TooManySessions};
 pub use requests::{Answered, PATIENCE, ask};
-pub use route::{apply, confirm, end_session, interested, refresh, return_undelivered, route};
-pub(crate) use route::{guard, stamp};
-pub use slots::Slots;
-pub use streams::{
-    Changes, Greeting, HandledTooHigh, Journal, Ledger, Link, ManagedStream, Resumable, Sent,
-    Streams, Tls,
+pub use route::{
+    answer_now, apply, confirm, end_session, interested, return_undelivered, route, stamped,
 };
-pub use underway::{Counted, deliver_to_account, settle, with_stanza_id};
+pub(crate) use route::{answer_to, guard, stamp};
+pub use slots::Slots;
+pub use streams::{Counted, Greeting, Link, ManagedStream, Resumable, Streams, Tls};
+pub use underway::{Pending, deliver_to_account, settle, with_stanza_id};
 pub use weight::{Weight, weigh};
 pub use written::Written;

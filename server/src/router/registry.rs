@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicI16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use super::inbound::Inbound;
-use super::inbox::{Inbox, InboxLimits, NotTaken, Parcel};
+use super::inbox::{Inbox, InboxLimits, NotTaken};
+use super::parcel::Parcel;
 use super::slots::Slots;
 use super::streams::ManagedStream;
 use crate::jid::{BareJid, Jid};

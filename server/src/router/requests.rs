@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::envelope::Envelope;
-use super::inbox::{Parcel, ParcelKind};
+use super::parcel::{Parcel, ParcelKind};
 use super::registry::Session;
 use crate::clock::Timestamp;
 use crate::feature::{Ctx, Effects, StepFuture};

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::delivery::{deliver_again, deliver_iq, exists};
 use super::envelope::Envelope;
-use super::inbox::{Copies, Parcel, ParcelKind};
+use super::parcel::{Copies, Parcel, ParcelKind};
 use super::registry::Session;
 use super::requests;
 use super::service;
-use super::underway::{Counted, deliver_to_account};
+use super::streams::Counted;
+use super::underway::deliver_to_account;
 use crate::feature::{
     ContactChange, Ctx, Effects, Flow, Phase, PresenceRole, Reply, Scope, Side, Verdict,
 };
@@ -44,13 +45,6 @@ pub fn apply(effects: Effects) {
 /// Tells all features that a session is over. It must have left the registry.
 pub async fn end_session(cx: &Ctx, session: &Arc<Session>) {
     for step in cx.server.features.session_ended_steps() {
-        apply(step(cx, Arc::clone(session)).await);
-    }
-}
-
-/// Lets all features tell a session again how things are: something of that was lost on the way.
-pub async fn refresh(cx: &Ctx, session: &Arc<Session>) {
-    for step in cx.server.features.refresh_steps() {
         apply(step(cx, Arc::clone(session)).await);
     }
 }
@@ -117,9 +111,7 @@ async fn dispatch(
     if let Some(to) = stanza.to()
         && !cx.server.serves(to.domain())
     {
-        // RFC 6120 §10.4: there is no way to another domain, and none is tried.
-        let service = cx.server.service(to.domain()).ok_or(Condition::RemoteServerNotFound)?;
-        return service::route(cx, service, stanza).await;
+        return service::route(cx, stanza, counted).await;
     }
     match stanza {
         Stanza::Iq(iq) => route_iq(cx, iq).await,
@@ -146,6 +138,17 @@ pub(crate) async fn stamp(cx: &Ctx, mut presence: Presence) -> Presence {
             presence = step(cx, presence).await;
         }
     }
+    presence
+}
+
+/// The same while the session's account is not locked: for presence to what is no account, such as
+/// a room. The account is locked meanwhile, so whoever calls must not hold what is waited for by
+/// somebody who has locked an account.
+pub async fn stamped(cx: &Ctx, presence: Presence) -> Presence {
+    let Some(session) = &cx.session else { return presence };
+    let held = cx.server.locks.lock(session.account()).await;
+    let presence = stamp(cx, presence).await;
+    drop(held);
     presence
 }
 
@@ -202,6 +205,16 @@ async fn take_answer(cx: &Ctx, answer: Iq) {
     }
 }
 
+/// Answers a request of the context's session with an empty result, before its handler is through:
+/// for specifications that have others told of a change only then. The handler returns
+/// [`Reply::given`].
+pub fn answer_now(cx: &Ctx, request: &Element) {
+    if let Some(session) = &cx.session {
+        let answer = result_answer(request, None);
+        deliver(Envelope::new(Arc::clone(session), &answer, cx.server.clock.now()));
+    }
+}
+
 /// Delivers an answer between what goes before and after it. It leaves while the guard is held, so
 /// that no later change of the account can overtake it: a roster must not follow a newer push.
 fn conclude(cx: &Ctx, request: &Element, reply: Reply) -> Option<Element> {
@@ -209,6 +222,7 @@ fn conclude(cx: &Ctx, request: &Element, reply: Reply) -> Option<Element> {
     let Effects { envelopes, guard, .. } = reply.effects;
     envelopes.into_iter().for_each(deliver);
     let for_nobody = match &cx.session {
+        _ if reply.is_given => None,
         Some(session) => {
             deliver(Envelope::new(Arc::clone(session), &answer, cx.server.clock.now()));
             None
@@ -296,7 +310,7 @@ async fn redeliver(cx: &Ctx, message: Message, parcel: Parcel) {
 }
 
 /// Tells whoever sent something what became of it, if that session is still there.
-pub(super) fn answer_to(cx: &Ctx, answer: &Element) {
+pub(crate) fn answer_to(cx: &Ctx, answer: &Element) {
     let sender = answer.attr("to").and_then(|to| Jid::parse(to).ok());
     if let Some(session) = sender.and_then(|to| cx.server.sessions.find(&to)) {
         deliver(Envelope::new(session, answer, cx.server.clock.now()));

@@ -11,10 +11,10 @@ use tokio::sync::oneshot;
 
 use super::delivery::{self, Otherwise, choose, is_served, send};
 use super::envelope::written;
-use super::inbox::{Parcel, ParcelKind};
+use super::parcel::{Parcel, ParcelKind};
 use super::registry::Session;
 use super::route::{answer_to, guard, pass};
-use super::streams::ManagedStream;
+use super::streams::Counted;
 use super::weight::{Weight, weigh};
 use crate::archive::{Entry, Owner, Retention, UNSHOWN};
 use crate::clock::Timestamp;
@@ -24,15 +24,6 @@ use crate::server::Server;
 use crate::stanza::{Condition, Message, Stanza, StanzaError, error_answer};
 use crate::store::StoreError;
 use crate::xml::Element;
-
-/// Which stanza of a managed stream a message is.
-#[derive(Clone, Debug)]
-pub struct Counted {
-    /// The stream.
-    pub stream: Arc<ManagedStream>,
-    /// How many of its stanzas are handled with this one.
-    pub count: u32,
-}
 
 /// Whose archives keep it, and whether it waits for the recipient.
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,7 +50,17 @@ struct Underway {
 }
 
 /// A message of a session that is under way: when this is dropped it is through, however it ended.
-struct Pending(Option<Arc<Session>>);
+#[derive(Debug)]
+pub struct Pending(Option<Arc<Session>>);
+
+impl Pending {
+    /// One more of that session, as soon as it may have one more.
+    pub async fn begin(session: &Arc<Session>) -> Self {
+        session.inbound().room().await;
+        session.inbound().begin();
+        Pending(Some(Arc::clone(session)))
+    }
+}
 
 impl Drop for Pending {
     fn drop(&mut self) {
@@ -95,11 +96,10 @@ pub async fn deliver_to_account(
         return Ok(());
     };
     let plan = Plan::of(cx, &message, &to).await?;
-    if let Some(session) = &cx.session {
-        session.inbound().room().await;
-        session.inbound().begin();
-    }
-    let pending = Pending(cx.session.clone());
+    let pending = match &cx.session {
+        Some(session) => Pending::begin(session).await,
+        None => Pending(None),
+    };
     let (text, weight) = (serialized(message.element()), weigh(message.element()));
     let cx = cx.clone();
     Underway { cx, message, to, text, weight, plan, counted, pending, found_at }.start().await
@@ -216,11 +216,10 @@ impl Underway {
             longest = longest.max(retention(&sender));
             owners.push(Owner { account: sender, with: recipient.clone() });
         }
-        let handled = self.counted.as_ref().filter(|counted| counted.stream.is_resumable);
         Entry {
             owners,
             text: self.text.clone(),
-            handled: handled.map(|counted| (Arc::clone(&counted.stream.key), counted.count)),
+            handled: self.counted.as_ref().and_then(Counted::handled),
             queued: self.plan.queue.then_some(recipient),
             retention: if longest == Retention::Nothing { UNSHOWN } else { longest },
         }
@@ -233,12 +232,8 @@ impl Underway {
             Ok(number) => number,
             Err(error) => return self.fail(error.into()),
         };
-        if let Some(Counted { stream, count }) = &self.counted {
-            let mut ledger = stream.ledger();
-            ledger.handled = *count;
-            if number.is_some() {
-                ledger.stored = *count;
-            }
+        if let Some(counted) = self.counted.clone() {
+            counted.settle(number.is_some());
         }
         let server = Arc::clone(&self.cx.server);
         let account = self.to.bare();

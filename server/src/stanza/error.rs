@@ -106,6 +106,7 @@ pub struct StanzaError {
     text: Option<Cow<'static, str>>,
     application: Option<Box<Element>>,
     payload: Option<Box<Element>>,
+    by: Option<Box<str>>,
 }
 
 impl StanzaError {
@@ -117,6 +118,7 @@ impl StanzaError {
             text: None,
             application: None,
             payload: None,
+            by: None,
         }
     }
 
@@ -144,6 +146,17 @@ impl StanzaError {
         self
     }
 
+    /// Who says so, RFC 6120 §8.3.2, where that is not whom the stanza was for.
+    pub fn with_by(mut self, by: &str) -> Self {
+        self.by = Some(by.into());
+        self
+    }
+
+    /// The sentence for a person.
+    pub fn text(&self) -> Option<&str> {
+        self.text.as_deref()
+    }
+
     /// What stands beside the error.
     pub fn payload(&self) -> Option<&Element> {
         self.payload.as_deref()
@@ -165,7 +178,7 @@ impl StanzaError {
     /// `<error/>`, `by` naming the entity that reports it.
     pub fn to_element(&self, by: Option<&Jid>) -> Element {
         let mut error = Element::new(ns::CLIENT, "error")
-            .with_attr_opt("by", by.map(Jid::as_str))
+            .with_attr_opt("by", by.map(Jid::as_str).or(self.by.as_deref()))
             .with_attr("type", self.kind.as_str())
             .with_attr_opt("code", self.code())
             .with_child(Element::new(ns::STANZAS, self.condition.as_str()));

@@ -1,8 +1,9 @@
 //! The bytes of one stream: read into elements, written in as few TLS records as possible.
 
 use std::cell::RefCell;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -16,6 +17,9 @@ use crate::xml::{CompactString, Element, Frame, Framer, Limits, Parser, Scope};
 
 /// One TLS record at most comes out of a read.
 const SCRATCH: usize = 16 * 1024;
+
+/// What a short element takes that may follow: `<r xmlns='urn:xmpp:sm:3'/>`.
+const QUESTION: usize = 32;
 
 thread_local! {
     /// What a read is done into. A connection that waits for bytes holds no buffer of its own.
@@ -226,6 +230,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         element.write_into(&mut self.output, Scope::STREAM);
     }
 
+    /// Makes room for as many bytes at once, and a question behind them.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.output.reserve(bytes.saturating_add(QUESTION));
+    }
+
     /// Adds bytes that are XML already.
     pub fn queue_bytes(&mut self, xml: &[u8]) {
         self.output.extend_from_slice(xml);
@@ -245,10 +254,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
             self.io.write_all(&output).await?;
             self.io.flush().await
         };
-        match timeout(self.write_limit, write).await {
-            Ok(written) => Ok(written.map(|()| true)?),
-            Err(_) => Err(Closed::Lost(io::ErrorKind::TimedOut)),
-        }
+        let mut write = pin!(write);
+        // Nearly always there is room, and nothing to be timed.
+        let first = poll_fn(|cx| Poll::Ready(write.as_mut().poll(cx))).await;
+        let written = match first {
+            Poll::Ready(written) => written,
+            Poll::Pending => {
+                let late = Err(io::ErrorKind::TimedOut.into());
+                timeout(self.write_limit, write).await.unwrap_or(late)
+            }
+        };
+        Ok(written.map(|()| true)?)
     }
 
     /// Adds an element and writes.

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::{Connection, Managed, disconnected, store_failed};
-use crate::archive::{Filter, From, Item, Most};
+use crate::archive::{Filter, From, Most};
+use crate::c2s::outgoing::sent;
 use crate::c2s::replay;
 use crate::features::csi;
 use crate::features::stream_management::{self as management, Enable};
 use crate::ns;
-use crate::router::{self, Counted, Link, ManagedStream, Parcel, Resumable};
+use crate::router::{self, Counted, Link, ManagedStream, Missed, Parcel, Resumable};
 use crate::stanza::Condition;
 use crate::stream::{Closed, StreamError};
 use crate::xml::Element;
@@ -85,7 +86,7 @@ impl Connection {
             let resumable = Resumable { session: Arc::clone(&self.session), links: sender };
             self.cx.server.streams.add(Arc::clone(&stream.id), resumable);
         }
-        self.managed = Some(Managed { stream, received, links });
+        self.managed = Some(Managed { stream, received, unwritten: 0, links });
     }
 
     /// XEP-0198 §4: `<r/>` is answered when everything before it is handled, and known to be
@@ -130,10 +131,15 @@ impl Connection {
         let newly = managed.stream.ledger().ack(count);
         let newly =
             newly.map_err(|error| StreamError::handled_count_too_high(error.acked, error.sent))?;
-        let claims: Vec<_> =
-            self.outgoing.confirm(newly).filter_map(|parcel| parcel.claim()).collect();
-        if newly > 0 {
+        let (mut claims, mut is_urgent) = (Vec::new(), false);
+        for parcel in self.outgoing.confirm(newly) {
+            is_urgent |= sent(&parcel).is_urgent();
+            claims.extend(parcel.claim());
+        }
+        if is_urgent {
             self.cx.server.journal.touch(&self.session);
+        } else if newly > 0 {
+            self.cx.server.journal.touch_late(&self.session);
         }
         if !claims.is_empty() {
             Box::pin(router::confirm(&self.cx, claims)).await;
@@ -163,14 +169,45 @@ impl Connection {
         }
         match self.session.inbox().end_catching_up() {
             None => Ok(true),
-            Some(is_stale) => {
-                if is_stale {
-                    Box::pin(router::refresh(&self.cx, &self.session)).await;
-                    self.session.inbox().set_refreshed();
+            Some(missed) => {
+                self.note_missed(missed);
+                if missed.is_something {
+                    Box::pin(self.refresh()).await?;
                 }
-                Ok(false)
+                // Of that, too, some may have been left out.
+                Ok(missed.is_something)
             }
         }
+    }
+
+    /// What rooms said is on the ledger as left out until it has been told again.
+    fn note_missed(&self, missed: Missed) {
+        let Some(managed) = &self.managed else { return };
+        let mut ledger = managed.stream.ledger();
+        match missed.room {
+            Some(number) => ledger.leave_out(number),
+            None if missed.is_something => {}
+            None => ledger.told_up_to = None,
+        }
+    }
+
+    /// Lets all features tell the client again how things are, each with an inbox that is empty: so
+    /// none is in another's way, and what is told in parts comes to an end.
+    async fn refresh(&mut self) -> Result<(), Closed> {
+        let cx = self.cx.clone();
+        for step in cx.server.features.refresh_steps() {
+            router::apply(step(&cx, Arc::clone(&self.session)).await);
+            self.flush().await?;
+        }
+        let inbox = self.session.inbox();
+        inbox.set_refreshed();
+        if let Some(managed) = &self.managed {
+            managed.stream.set_rooms_told();
+            if !inbox.is_spilling() {
+                managed.stream.ledger().told_up_to = None;
+            }
+        }
+        Ok(())
     }
 
     /// Writes one page of what came after the last message that the client was sent.
@@ -260,28 +297,25 @@ impl Connection {
     /// Everything that the client does not have goes out again, in its order.
     async fn send_again(&mut self, woken: VecDeque<Parcel>) -> Result<(), Closed> {
         let Some(wire) = &mut self.wire else { return Err(disconnected()) };
+        let mut is_stale = false;
         for parcel in self.outgoing.iter() {
             if !parcel.xml.is_empty() {
                 wire.queue(&parcel.xml);
                 continue;
             }
-            let again = match parcel.number {
-                Some(number) => {
-                    let text = self.cx.server.archive.text(number).await.map_err(store_failed)?;
-                    let item = text.map(|text| Item { number, text });
-                    item.and_then(|item| replay::parcel(&self.cx, &self.session, &item))
-                }
-                None => {
-                    self.session.inbox().set_stale();
-                    None
-                }
-            };
-            match again {
+            let again = replay::again(&self.cx, &self.session, parcel);
+            match Box::pin(again).await.map_err(store_failed)? {
                 Some(again) => wire.queue(&again.xml),
                 // It has expired since, or is told anew. Something must stand in its place, or the
                 // client would count wrongly from here on.
-                None => wire.transport.queue(&Element::new(ns::CLIENT, "message")),
+                None => {
+                    is_stale |= parcel.kind.can_be_refreshed();
+                    wire.transport.queue(&Element::new(ns::CLIENT, "message"));
+                }
             }
+        }
+        if is_stale {
+            self.session.inbox().set_stale();
         }
         if self.outgoing.len() > 0 {
             self.ask();
@@ -298,6 +332,11 @@ impl Connection {
         owed.extend(self.throttle.take());
         owed.extend(self.session.inbox().shut());
         self.handled();
+        if let (Some(managed), Some(number)) =
+            (&self.managed, self.session.inbox().left_out_of_rooms())
+        {
+            managed.stream.ledger().leave_out(number);
+        }
         if let Err(error) = management::put_owed(&self.cx.server, &self.session, owed).await {
             tracing::error!(%error, "a session cannot be resumed after the restart");
         }

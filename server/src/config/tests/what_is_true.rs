@@ -61,12 +61,79 @@ fn a_service_is_found_by_its_address_and_knows_its_host() {
     let (kind, host) = config.service("pubsub.example.org").unwrap();
     assert_eq!((kind, host.domain.as_str()), (ServiceKind::Pubsub, "example.org"));
     assert_eq!(config.service("example.org"), None);
-    assert_eq!(config.hosts[1].services, []);
+    assert_eq!(config.hosts[1].service(ServiceKind::Pubsub), None);
 }
 
 #[test]
-fn there_is_no_service_unless_it_is_written() {
-    assert_eq!(defaults().hosts[0].services, []);
+fn there_are_rooms_below_each_domain_and_no_other_service_unless_it_is_written() {
+    let two = format!("{HOST}{}", HOST.replace("example", "chat.example"));
+    let (config, _) = parse(&two).unwrap();
+    for (host, rooms) in config.hosts.iter().zip(["rooms.example.org", "rooms.chat.example.org"]) {
+        let found: Vec<_> =
+            host.services.iter().map(|service| (service.kind, service.domain.as_str())).collect();
+        assert_eq!(found, [(ServiceKind::Rooms, rooms)]);
+        assert_eq!(config.service(rooms), Some((ServiceKind::Rooms, host)));
+    }
+}
+
+#[test]
+fn rooms_can_have_another_address_or_be_switched_off() {
+    let services = |rooms: &str| {
+        let (config, warnings) = parse(&format!("{HOST}[host.rooms]\n{rooms}")).unwrap();
+        assert_eq!(warnings, []);
+        config.hosts[0].service(ServiceKind::Rooms).map(|domain| domain.as_str().to_owned())
+    };
+    assert_eq!(services("domain = 'Talk.example.net'").as_deref(), Some("talk.example.net"));
+    assert_eq!(services("enabled = false"), None);
+    assert_eq!(services("enabled = false\ndomain = 'talk.example.net'"), None);
+}
+
+#[test]
+fn a_new_room_is_for_its_members_lasting_hidden_and_kept_unless_something_else_is_written() {
+    let rooms = defaults().hosts[0].rooms.clone();
+    assert_eq!((rooms.create, rooms.users), (RoomCreators::Everybody, RoomUsers::Domain));
+    assert_eq!((rooms.retention, rooms.empty_after), (None, Duration::from_secs(30 * 86_400)));
+    let defaults = RoomDefaults {
+        members_only: true,
+        anonymous: false,
+        public: false,
+        persistent: true,
+        archive: true,
+        moderated: false,
+        max_users: 1000,
+    };
+    assert_eq!(rooms.defaults, defaults);
+}
+
+#[test]
+fn everything_of_rooms_can_be_written() {
+    let text = format!(
+        "{HOST}[host.rooms]\ncreate = 'admins'\nusers = 'server'\nretention = '90d'\n\
+         empty_after = '1d'\nmembers_only = false\nanonymous = true\npublic = true\n\
+         persistent = false\narchive = false\nmoderated = true\nmax_users = 20\n"
+    );
+    let wanted = Rooms {
+        create: RoomCreators::Admins,
+        users: RoomUsers::Server,
+        retention: Some("90d".parse().unwrap()),
+        empty_after: Duration::from_secs(86_400),
+        defaults: RoomDefaults {
+            members_only: false,
+            anonymous: true,
+            public: true,
+            persistent: false,
+            archive: false,
+            moderated: true,
+            max_users: 20,
+        },
+    };
+    assert_eq!(parse(&text).unwrap().0.hosts[0].rooms, wanted);
+}
+
+#[test]
+fn the_default_size_of_a_new_room_gives_way_to_the_limit_of_all() {
+    let (config, _) = parse(&format!("[limits]\nroom_occupants = 50\n{HOST}")).unwrap();
+    assert_eq!(config.hosts[0].rooms.defaults.max_users, 50);
 }
 
 #[test]

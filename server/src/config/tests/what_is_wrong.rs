@@ -172,6 +172,68 @@ fn an_address_that_two_services_claim_names_the_line_of_the_first() {
 }
 
 #[test]
+fn rooms_need_an_address_that_is_no_domain_of_accounts() {
+    let errors = parse(&format!("{HOST}rooms.domain = 'example.org'\n")).unwrap_err();
+    assert_eq!(
+        errors.to_string(),
+        "c.toml:5:16: host.rooms.domain: \"example.org\" is the domain of the [[host]] in line 2; \
+         choose an address of the service's own, such as \"rooms.example.org\""
+    );
+}
+
+#[test]
+fn a_default_address_that_is_taken_is_reported_at_its_domain_with_both_ways_out() {
+    let two = format!("{HOST}{}", HOST.replace("example.org", "rooms.example.org"));
+    assert_eq!(
+        parse(&two).unwrap_err().to_string(),
+        "c.toml:2:10: host.rooms.domain: is not written, and the default, \"rooms.example.org\", is \
+         the domain of the [[host]] in line 6; write another address below this host, or enabled = \
+         false, in [host.rooms]"
+    );
+    for way_out in ["rooms.enabled = false", "rooms.domain = 'talk.example.org'"] {
+        let other = HOST.replace("example.org", "rooms.example.org");
+        parse(&format!("{HOST}{way_out}\n{other}")).expect(way_out);
+    }
+}
+
+#[test]
+fn a_default_address_gives_way_to_one_that_is_written_whichever_comes_first() {
+    let other = HOST.replace("example.org", "example.com");
+    let pubsub = format!("{HOST}pubsub = 'rooms.example.org'\n");
+    let before = format!("{HOST}{other}rooms.domain = 'rooms.example.org'\n");
+    let behind = format!("{other}rooms.domain = 'rooms.example.org'\n{HOST}");
+    for (text, line, of) in [(pubsub, 2, 5), (before, 2, 9), (behind, 7, 5)] {
+        let errors = parse(&text).unwrap_err();
+        let wanted =
+            format!("\"rooms.example.org\", is the address of the service in line {of} already");
+        assert_eq!(errors.mistakes().len(), 1, "{errors}");
+        assert_eq!(errors.mistakes()[0].place, Some((line, 10)), "{errors}");
+        assert!(errors.to_string().contains(&wanted), "{errors}");
+    }
+}
+
+#[test]
+fn a_domain_with_no_name_below_it_needs_an_address_for_its_rooms() {
+    let host = HOST.replace("example.org", "[::1]");
+    let errors = parse(&host).unwrap_err().to_string();
+    assert!(errors.contains("\"rooms.[::1]\" is no domain; write an address below"), "{errors}");
+    parse(&format!("{host}rooms.domain = 'rooms.example.org'\n")).unwrap();
+    parse(&format!("{host}rooms.enabled = false\n")).unwrap();
+}
+
+#[test]
+fn a_new_room_for_more_people_than_any_room_may_have_is_refused() {
+    let text = mistake_in_host("rooms.max_users = 6000");
+    let wanted = "c.toml:5:19: host.rooms.max_users: 6000 is above limits.room_occupants, 5000;";
+    assert!(text.starts_with(wanted), "{text}");
+    let text = mistake_in_host("rooms.max_users = 0");
+    assert!(
+        text.contains("host.rooms.max_users: 0 is below 1, the limit of this option"),
+        "{text}"
+    );
+}
+
+#[test]
 fn the_address_of_a_service_must_be_a_domain() {
     let errors = parse(&format!("{HOST}pubsub = 'news@example.org'\n")).unwrap_err().to_string();
     assert!(errors.contains("host.pubsub: \"news@example.org\" is not an XMPP domain"), "{errors}");
@@ -278,4 +340,11 @@ fn no_text_makes_the_reader_panic_and_every_refusal_has_a_reason() {
             }
         }
     }
+}
+
+/// The only mistake in `text` at the end of a valid host.
+fn mistake_in_host(text: &str) -> String {
+    let errors = parse(&format!("{HOST}{text}\n")).expect_err(text);
+    assert_eq!(errors.mistakes().len(), 1, "{errors}");
+    errors.to_string()
 }

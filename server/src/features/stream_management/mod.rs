@@ -7,17 +7,20 @@
 //! client has not acknowledged is remembered by its number in the archive, so that little has to be
 //! written, and a stream that comes back after a crash gets the same messages under the same ids. A
 //! stream is written down some milliseconds after it changed: what was sent in these and arrived may
-//! come twice after a crash, nothing is left out. A stream that would come back without an answer or
+//! come twice after a crash, nothing is left out. Where only what passes was sent, or what rooms
+//! said, it takes seconds. A stream that would come back without an answer or
 //! a push is refused instead; its client starts anew, knowing which of its stanzas were handled.
 
 mod elements;
 mod journal;
+mod ledger_value;
+mod owed;
+mod stored_streams;
 
 pub use elements::{Enable, Resume, acknowledged, answer, enabled, failed, request, resumed};
-pub use journal::{
-    Owed, Stored, StoredStreams, clear_owed, flush, forget, load, owed, put_now, put_owed,
-    write_down,
-};
+pub use journal::{Stored, flush, put_now, write_down};
+pub use owed::{Owed, clear_owed, owed, put_owed};
+pub use stored_streams::{StoredStreams, forget, load};
 
 use std::sync::Arc;
 
@@ -69,7 +72,8 @@ pub async fn begin(
     let max = enable.max.map_or(limit, |max| max.min(limit));
     let (account, id) = (session.account().as_str(), server.stream_id());
     // What was delivered before it is not owed to it.
-    let ledger = Ledger { position: server.archive.settled(), ..Ledger::default() };
+    let position = server.archive.settled();
+    let ledger = Ledger { position, rooms: position, ..Ledger::default() };
     let stream = Arc::new(ManagedStream::new(account, id, is_resumable, max, ledger));
     if !session.set_stream(Arc::clone(&stream)) {
         return Err(Condition::UnexpectedRequest);
