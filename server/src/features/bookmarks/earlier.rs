@@ -10,9 +10,10 @@ use crate::feature::{Ctx, StepFuture};
 use crate::features::private_storage::PRIVATE;
 use crate::features::pubsub::{Edit, Service};
 use crate::jid::BareJid;
+use crate::ns;
 use crate::router;
 use crate::stanza::StanzaError;
-use crate::xml::Parser;
+use crate::xml::{Element, Parser};
 
 /// Rooms that are converted at once: they, and the list, fit into one commit.
 const AT_ONCE: usize = 500;
@@ -30,6 +31,18 @@ pub(super) async fn record(cx: &Ctx, account: &BareJid) -> Result<Option<Storage
     // What cannot be read is not converted; private XML storage says that it is damaged.
     let read = |xml: String| Parser::new().parse(xml.as_bytes()).ok();
     Ok(xml.and_then(read).map(|query| Storage::gathered(&query)))
+}
+
+/// Takes a room out of the record, if that still lies there.
+pub(super) async fn leave_out(edit: &mut Edit<'_>, room: &str) -> Result<(), StanzaError> {
+    let account = edit.service().address().clone();
+    let Some(mut list) = record(edit.cx(), &account).await? else { return Ok(()) };
+    if list.has(room) {
+        list.remove(room);
+        let query = Element::new(ns::PRIVATE, "query").with_child(list.into_element());
+        edit.batch().put(&PRIVATE, &key(&account), &query.to_xml());
+    }
+    Ok(())
 }
 
 /// Takes the record away.

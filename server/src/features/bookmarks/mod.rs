@@ -10,9 +10,14 @@
 //! unknown parts of that stay, too. What is no room (`<url/>`, addresses that are none) is in the
 //! list alone. A list that would be larger than an item may be lacks the rooms at its end until these
 //! are written again; their items have them. Who deletes the list deletes no bookmark.
+//!
+//! The server bookmarks a room for whoever becomes a member of it, and takes that away again
+//! (`membership`, `soon`).
 
 mod earlier;
+mod membership;
 mod merge;
+mod soon;
 mod storage;
 mod sync;
 
@@ -23,6 +28,8 @@ use crate::feature::{Ctx, Effects, Registry, Scope, Spec, Status};
 use crate::ns;
 use crate::router::Session;
 
+pub use membership::{add, remove};
+pub use soon::{add_soon, caught_up, remove_soon};
 pub(super) use sync::{list, replace_list};
 
 /// The node of XEP-0402.
@@ -53,6 +60,7 @@ pub fn register(on: &mut Registry) {
     pubsub::before_requests(on, ROOMS, earlier::before_request);
     pubsub::before_requests(on, LIST, earlier::before_request);
     on.interests(interested);
+    on.state(soon::Waiting::default());
 }
 
 fn specs(on: &mut Registry) {

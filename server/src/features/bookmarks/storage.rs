@@ -48,6 +48,11 @@ impl Storage {
         self.0.has_no_children()
     }
 
+    /// Whether a room, by its normal address, is in it.
+    pub(super) fn has(&self, room: &str) -> bool {
+        self.0.children().any(|entry| room_of(entry).as_deref() == Some(room))
+    }
+
     /// As an element.
     pub(super) fn into_element(self) -> Element {
         self.0
@@ -145,7 +150,7 @@ fn room_of(entry: &Element) -> Option<String> {
 }
 
 /// The bare address in its normal form; nothing if it is none.
-fn normal(address: &str) -> Option<String> {
+pub(super) fn normal(address: &str) -> Option<String> {
     let room = Jid::parse(address).ok()?.bare().to_string();
     Some(room).filter(|room| room.len() <= ROOM_MAX)
 }

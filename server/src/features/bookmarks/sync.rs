@@ -209,7 +209,7 @@ async fn id(
 }
 
 /// The node as bookmarks are to be kept: XEP-0411 §6, nobody else may see what is copied there.
-async fn ready(
+pub(super) async fn ready(
     edit: &mut Edit<'_>,
     name: &str,
     config: fn(Config) -> Config,
