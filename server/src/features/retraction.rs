@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 use bytes::Bytes;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::mam::stored;
 use crate::archive::{Filter, From, Item, Most};
@@ -24,10 +24,10 @@ use crate::xml::{Element, Parser, Scope as XmlScope};
 
 /// So many messages between the two are looked through, from the newest on. What was said longer
 /// ago stays.
-const LOOK_MOST: usize = 5000;
+pub const LOOK_MOST: usize = 5000;
 
 /// So many of them at a time.
-const LOOK: Most = Most { items: 250, bytes: 512 * 1024 };
+pub const LOOK: Most = Most { items: 250, bytes: 512 * 1024 };
 
 /// So many retractions of one account may wait: as many as a client sends that deletes a whole
 /// conversation. Further ones are carried out by clients alone.
@@ -65,19 +65,45 @@ async fn archived(cx: &Ctx, (message, number): (Message, u64)) {
     let Some(wish) = Wish::read(&message) else { return };
     // Only the wish waits: messages are large.
     drop(message);
+    in_turn(cx, &wish.sender, retract(cx, &wish, number)).await;
+}
+
+/// Carries a retraction of an account's out in its turn, if not too many of that account wait.
+pub async fn in_turn(
+    cx: &Ctx,
+    account: &BareJid,
+    retraction: impl Future<Output = Result<(), StoreError>>,
+) {
     let turns = cx.state::<Turns>();
-    if !turns.begin(&wish.sender) {
+    if !turns.begin(account) {
         return;
     }
-    // The semaphore is never closed.
-    let turn = turns.one.acquire().await;
-    let done = retract(cx, &wish, number).await;
+    let turn = turn(cx).await;
+    let done = retraction.await;
     drop(turn);
-    turns.end(&wish.sender);
+    turns.end(account);
     if let Err(error) = done {
         // The retraction itself is archived: clients carry it out.
         tracing::error!(%error, "a retracted message stays in the archive");
     }
+}
+
+/// Waits until nobody else looks for what is to go.
+pub async fn turn(cx: &Ctx) -> Option<SemaphorePermit<'_>> {
+    // The semaphore is never closed.
+    cx.state::<Turns>().one.acquire().await.ok()
+}
+
+/// §4: what says that there was something; `by` is the id of the message that had it gone.
+pub fn retracted(by: &str, at: Timestamp) -> Element {
+    Element::new(ns::RETRACTION, "retracted")
+        .with_attr("id", by)
+        .with_attr("stamp", at.to_rfc3339())
+}
+
+/// Whether an id is one that is looked for, or left in a tombstone.
+pub fn is_id(id: &str) -> bool {
+    (1..=ID_MOST).contains(&id.len())
 }
 
 impl Turns {
@@ -124,13 +150,12 @@ struct Wish {
 impl Wish {
     fn read(message: &Message) -> Option<Self> {
         let retract = message.element().child(ns::RETRACTION, "retract")?;
-        // A room looks after its own.
+        // A room looks after its own: `muc::retraction`.
         if !matches!(message.kind, MessageKind::Chat | MessageKind::Normal) {
             return None;
         }
         // §4: a tombstone names the retraction by its id, so one without cannot leave any.
-        let is_id = |id: &&str| (1..=ID_MOST).contains(&id.len());
-        let id = |id: Option<&str>| id.filter(is_id).map(str::to_owned);
+        let id = |id: Option<&str>| id.filter(|id| is_id(id)).map(str::to_owned);
         Some(Wish {
             sender: message.from.bare(),
             recipient: message.to.as_ref().map_or_else(|| message.from.bare(), Jid::bare),
@@ -147,11 +172,8 @@ impl Wish {
         memchr::memmem::find(&item.text, &id)?;
         let message = Parser::within(ns::CLIENT).parse(&item.text).ok()?;
         let matched = self.matches(&message)?;
-        let retracted = Element::new(ns::RETRACTION, "retracted")
-            .with_attr("id", self.by.as_str())
-            .with_attr("stamp", at.to_rfc3339());
         let mut text = Vec::new();
-        let tombstone = message.without_children().with_child(retracted);
+        let tombstone = message.without_children().with_child(retracted(&self.by, at));
         tombstone.write_into(&mut text, XmlScope::STREAM);
         Some((matched, Bytes::from(text)))
     }

@@ -96,6 +96,14 @@ impl Image {
     }
 }
 
+/// The names of all photos of a vCard.
+pub(crate) fn hashes(vcard: &Element) -> Vec<String> {
+    let photos = vcard.children().filter(|child| child.is(ns::VCARD, "PHOTO"));
+    let pictures = photos.filter_map(|photo| photo.child(ns::VCARD, "BINVAL"));
+    let images = pictures.filter_map(|picture| Image::read(picture, None));
+    images.map(|image| image.hash().to_string()).collect()
+}
+
 /// XEP-0084 §3.5: that there is no avatar.
 pub(super) fn no_metadata() -> Element {
     Element::new(ns::AVATAR_METADATA, "metadata")

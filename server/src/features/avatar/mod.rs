@@ -14,6 +14,7 @@ mod image;
 mod presence;
 
 pub(crate) use conversion::set_vcard;
+pub(crate) use image::hashes;
 
 use super::pubsub::{Config, Names, SendLast, WellKnown};
 use crate::feature::{Registry, Scope, Spec, Status};

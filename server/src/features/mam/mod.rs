@@ -1,8 +1,8 @@
-//! XEP-0313: Message Archive Management, of users' own archives.
+//! XEP-0313: Message Archive Management, of users' own archives, and what those of rooms share with it.
 //!
-//! Messages are archived where they are delivered, by the router; here is what an archive keeps
-//! ([`policy`]), what a client is answered ([`page`], [`result`]), and what it may ask
-//! ([`query`]). All results of a query go into the client's inbox before the answer does, in the
+//! Messages are archived where they are delivered, by the router or a room; here is what an archive
+//! keeps ([`policy`]), what a client is answered ([`page`], [`result`]), and what it may ask
+//! ([`query`]), of either kind ([`source`]). All results of a query go into the client's inbox before the answer does, in the
 //! order that was asked for.
 
 mod page;
@@ -10,6 +10,7 @@ pub mod policy;
 mod prefs;
 mod query;
 mod result;
+mod source;
 pub mod stored;
 
 use std::sync::Arc;
@@ -25,11 +26,16 @@ use crate::stanza::{Condition, Iq, IqKind, Message, StanzaError};
 use crate::store::StoreError;
 use crate::xml::Element;
 use page::Page;
-use query::{End, Query, id_of};
+use query::{End, Query};
+pub use query::{form, id_of, number_of};
 use result::Results;
+pub use source::Source;
 
-const QUERY: (&str, &str) = (ns::MAM, "query");
-const METADATA: (&str, &str) = (ns::MAM, "metadata");
+/// What asks an archive.
+pub const QUERY: (&str, &str) = (ns::MAM, "query");
+
+/// What asks where it begins and ends.
+pub const METADATA: (&str, &str) = (ns::MAM, "metadata");
 
 /// Declares what belongs to the specification.
 pub fn register(on: &mut Registry) {
@@ -43,8 +49,8 @@ pub fn register(on: &mut Registry) {
     for feature in [ns::MAM, ns::MAM_EXTENDED, ns::MAM_GROUPCHAT_FIELD] {
         on.disco(&[Scope::Own, Scope::Account], feature);
     }
-    on.iq(IqKind::Set, &[Scope::Own], QUERY, answer);
-    on.iq(IqKind::Get, &[Scope::Own], QUERY, form);
+    on.iq(IqKind::Set, &[Scope::Own], QUERY, own);
+    on.iq(IqKind::Get, &[Scope::Own], QUERY, own_form);
     on.iq(IqKind::Get, &[Scope::Own], METADATA, metadata);
     on.iq(IqKind::Set, &[Scope::Account], QUERY, refuse);
     on.iq(IqKind::Get, &[Scope::Account], QUERY, refuse);
@@ -54,13 +60,14 @@ pub fn register(on: &mut Registry) {
     prefs::register(on);
 }
 
-/// What a client that has just arrived needs to know to catch up: §5, also for XEP-0386.
+/// What a client needs to know of its account's archive, or a room's, to catch up: §5, also for
+/// XEP-0386.
 ///
 /// # Errors
 /// The archive failed.
-pub async fn metadata_for(cx: &Ctx, account: &BareJid) -> Result<Element, StoreError> {
-    let filter = Filter { not_before: oldest(cx, account), ..Filter::default() };
-    let edges = cx.server.archive.edges(account, &filter).await?;
+pub async fn metadata_for(cx: &Ctx, owner: &BareJid) -> Result<Element, StoreError> {
+    let filter = Filter { not_before: oldest(cx, owner), ..Filter::default() };
+    let edges = cx.server.archive.edges(owner, &filter).await?;
     let edge = |name, number| {
         Element::new(ns::MAM, name)
             .with_attr("id", id_of(number))
@@ -68,6 +75,48 @@ pub async fn metadata_for(cx: &Ctx, account: &BareJid) -> Result<Element, StoreE
     };
     let edges = edges.map(|(start, end)| [edge("start", start), edge("end", end)]);
     Ok(Element::new(ns::MAM, "metadata").with_children(edges.into_iter().flatten()))
+}
+
+/// §4: answers a `<query/>` of an archive that the one who asks may read.
+///
+/// # Errors
+/// What the query says cannot be done, or is not there; the archive failed.
+pub async fn answer(cx: &Ctx, source: &Source, iq: &Iq) -> Result<Reply, StanzaError> {
+    let (Some(payload), Some(session)) = (iq.payload(), &cx.session) else {
+        return Err(Condition::BadRequest.into());
+    };
+    let mut query = Query::read(payload, source)?;
+    if !source.is_room() && session.priority().is_none() {
+        // It fetches what waits before it is available: it need not be sent that again.
+        session.set_reads_archive();
+    }
+    query.filter.not_before = oldest(cx, source.owner());
+    let config = cx.server.config();
+    let limits = &config.limits;
+    let most = page::most(limits.outbox_stanzas, limits.outbox_bytes.as_usize());
+    let page = page::read(&cx.server.archive, source.owner(), &query, most).await?;
+    let results = Results::new(source, session.jid(), query.id.as_deref());
+    let mut envelopes: Vec<_> = page
+        .items
+        .iter()
+        .map(|item| Envelope::of(Arc::clone(session), results.parcel(item)))
+        .collect();
+    if query.flip {
+        envelopes.reverse();
+    }
+    Ok(Reply::with(fin(&query, &page)).and(Effects::send(envelopes)))
+}
+
+/// What is older than this is not kept any more: it is not shown, whether it is deleted yet or not.
+pub fn kept_since(now: Timestamp, retention: Retention) -> Option<Timestamp> {
+    match retention {
+        Retention::Forever => None,
+        Retention::Nothing => Some(Timestamp(u64::MAX)),
+        Retention::For(duration) => {
+            let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+            Some(Timestamp(now.0.saturating_sub(micros)))
+        }
+    }
 }
 
 /// Whether the account's archive keeps a message that it sends or gets.
@@ -97,32 +146,8 @@ async fn refuse(_: &Ctx, _: Iq) -> Result<Reply, StanzaError> {
     Err(Condition::Forbidden.into())
 }
 
-/// §4
-async fn answer(cx: &Ctx, iq: Iq) -> Result<Reply, StanzaError> {
-    let (Some(payload), Some(session)) = (iq.payload(), &cx.session) else {
-        return Err(Condition::BadRequest.into());
-    };
-    let account = session.account();
-    let mut query = Query::read(payload, account)?;
-    if session.priority().is_none() {
-        // It fetches what waits before it is available: it need not be sent that again.
-        session.set_reads_archive();
-    }
-    query.filter.not_before = oldest(cx, account);
-    let config = cx.server.config();
-    let limits = &config.limits;
-    let most = page::most(limits.outbox_stanzas, limits.outbox_bytes.as_usize());
-    let page = page::read(&cx.server.archive, account, &query, most).await?;
-    let results = Results::new(session.jid(), query.id.as_deref());
-    let mut envelopes: Vec<_> = page
-        .items
-        .iter()
-        .map(|item| Envelope::of(Arc::clone(session), results.parcel(item)))
-        .collect();
-    if query.flip {
-        envelopes.reverse();
-    }
-    Ok(Reply::with(fin(&query, &page)).and(Effects::send(envelopes)))
+async fn own(cx: &Ctx, iq: Iq) -> Result<Reply, StanzaError> {
+    answer(cx, &Source::account(iq.from.bare()), &iq).await
 }
 
 /// §4.3.2. What is settled never changes its place, so that no page is unstable.
@@ -140,8 +165,8 @@ fn fin(query: &Query, page: &Page) -> Element {
 }
 
 /// §4.1.5
-async fn form(_: &Ctx, _: Iq) -> Result<Reply, StanzaError> {
-    Ok(Reply::with(Element::new(ns::MAM, "query").with_child(query::form())))
+async fn own_form(_: &Ctx, _: Iq) -> Result<Reply, StanzaError> {
+    Ok(Reply::with(Element::new(ns::MAM, "query").with_child(form(false))))
 }
 
 /// §5
@@ -149,15 +174,7 @@ async fn metadata(cx: &Ctx, iq: Iq) -> Result<Reply, StanzaError> {
     Ok(Reply::with(metadata_for(cx, &iq.from.bare()).await?))
 }
 
-/// What is older than this the account does not keep any more.
-fn oldest(cx: &Ctx, account: &BareJid) -> Option<Timestamp> {
-    let now = cx.server.clock.now();
-    match cx.server.retention(account) {
-        Retention::Forever => None,
-        Retention::Nothing => Some(Timestamp(u64::MAX)),
-        Retention::For(duration) => {
-            let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-            Some(Timestamp(now.0.saturating_sub(micros)))
-        }
-    }
+/// What is older than this the account, or room, does not keep any more.
+fn oldest(cx: &Ctx, owner: &BareJid) -> Option<Timestamp> {
+    kept_since(cx.server.clock.now(), cx.server.retention(owner))
 }

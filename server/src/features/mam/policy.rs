@@ -2,7 +2,7 @@
 //!
 //! The list says what is worth keeping for good; all else is delivered, waits for somebody who is
 //! away, and is then forgotten. A sender who wants something else kept says so (XEP-0334 §4.4).
-//! Messages of rooms are kept by the rooms.
+//! Messages of rooms are kept by the rooms, and what is worth keeping is the same there.
 
 use super::prefs::Prefs;
 use crate::feature::Ctx;
@@ -39,6 +39,13 @@ pub fn keeps(message: &Message) -> bool {
     let hints = Hints::of(message);
     // XEP-0334 §4.1
     !hints.no_permanent_store && (hints.store || message.element().children().any(says_something))
+}
+
+/// Whether a message to all in a room is of the kind that its archive keeps.
+pub fn keeps_groupchat(message: &Element) -> bool {
+    let hint = |name| message.has_child(ns::HINTS, name);
+    let is_passing = hint("no-store") || hint("no-permanent-store");
+    !is_passing && (hint("store") || message.children().any(says_something))
 }
 
 fn says_something(child: &Element) -> bool {
@@ -157,6 +164,17 @@ mod tests {
             assert!(!keeps(&message(kind, &[body()])), "{kind}");
             assert!(!keeps(&message(kind, &[body(), child(ns::HINTS, "store")])), "{kind}");
         }
+    }
+
+    #[test]
+    fn s6_1_2_a_room_keeps_what_was_said_and_its_subjects() {
+        let keeps =
+            |children: &[Element]| keeps_groupchat(message("groupchat", children).element());
+        for kept in [body(), child(ns::CLIENT, "subject"), child(ns::RETRACTION, "retract")] {
+            assert!(keeps(&[kept]));
+        }
+        assert!(!keeps(&[child(ns::CHAT_STATES, "composing")]));
+        assert!(!keeps(&[body(), child(ns::HINTS, "no-permanent-store")]));
     }
 
     #[test]

@@ -6,11 +6,11 @@
 
 use std::collections::BTreeSet;
 
-use super::stored;
+use super::source::{Address, Source};
 use crate::archive::{Filter, Item};
 use crate::clock::Timestamp;
 use crate::features::rsm::{Before, Wanted};
-use crate::jid::{BareJid, Jid};
+use crate::jid::Jid;
 use crate::ns;
 use crate::stanza::form::{self, Submitted};
 use crate::stanza::{Condition, StanzaError};
@@ -32,8 +32,8 @@ pub struct Query {
     pub id: Option<String>,
     /// What the archive's index can tell apart.
     pub filter: Filter,
-    /// The exact address that a message is to be to or from, where the index knows the bare one.
-    pub address: Option<Jid>,
+    /// The address that a message has to have, where the index does not know it.
+    pub address: Option<Address>,
     /// Only these messages.
     pub ids: Option<BTreeSet<u64>>,
     /// Every id that the client named: without one of them the query fails (§4.1.3, §4.3.2).
@@ -62,8 +62,9 @@ impl Query {
     ///
     /// # Errors
     /// `bad-request` for what is malformed, `feature-not-implemented` for what is not known,
-    /// `item-not-found` for what can be no id, `policy-violation` for too many ids.
-    pub fn read(query: &Element, account: &BareJid) -> Result<Self, StanzaError> {
+    /// `item-not-found` for what can be no id, `policy-violation` for too many ids, `forbidden` for an
+    /// address that the one who asks may not know.
+    pub fn read(query: &Element, source: &Source) -> Result<Self, StanzaError> {
         let id = query.attr("queryid").map(str::to_owned);
         if id.as_ref().is_some_and(|id| id.len() > ID_MOST) {
             return Err(malformed("The queryid is longer than 256 bytes."));
@@ -84,7 +85,7 @@ impl Query {
             flip: query.has_child(ns::MAM, "flip-page"),
         };
         if let Some(form) = Submitted::find(query, ns::MAM)? {
-            read.fields(form, account)?;
+            read.fields(form, source)?;
         }
         read.page(Wanted::read(query)?)?;
         Ok(read)
@@ -100,10 +101,10 @@ impl Query {
         within(&self.filter.start, &self.filter.end)
             && self.filter.after.is_none_or(|after| after < item.number)
             && self.filter.before.is_none_or(|before| item.number < before)
-            && self.address.as_ref().is_none_or(|jid| stored::is_with(&item.text, jid))
+            && self.address.as_ref().is_none_or(|address| address.is_in(&item.text))
     }
 
-    fn fields(&mut self, form: Submitted<'_>, account: &BareJid) -> Result<(), StanzaError> {
+    fn fields(&mut self, form: Submitted<'_>, source: &Source) -> Result<(), StanzaError> {
         let mut seen = BTreeSet::new();
         for (var, values) in form.fields() {
             if !seen.insert(var) {
@@ -112,7 +113,7 @@ impl Query {
             if var == "ids" {
                 self.set_ids(&values)?;
             } else if let Some(value) = single(values)? {
-                self.field(var, &value, account)?;
+                self.field(var, &value, source)?;
             } else if !FIELDS.iter().any(|(known, _)| *known == var) {
                 return Err(Condition::FeatureNotImplemented.into());
             }
@@ -120,9 +121,9 @@ impl Query {
         Ok(())
     }
 
-    fn field(&mut self, var: &str, value: &str, account: &BareJid) -> Result<(), StanzaError> {
+    fn field(&mut self, var: &str, value: &str, source: &Source) -> Result<(), StanzaError> {
         match var {
-            "with" => self.set_with(value, account)?,
+            "with" => self.set_with(value, source)?,
             // Shown is the millisecond that has begun: the first one that is shown as no less.
             "start" => self.filter.start = Some(Timestamp(time(value)?.div_ceil(1000) * 1000)),
             "end" => self.filter.end = Some(Timestamp(time(value)? / 1000 * 1000 + 999)),
@@ -137,17 +138,11 @@ impl Query {
         Ok(())
     }
 
-    /// §4.1.1: a bare address stands for all its resources, a full one for itself. The own bare one
-    /// stands for what is both to and from the account, and that is how the archive has it. A
-    /// resource of one's own is in messages with everybody.
-    fn set_with(&mut self, value: &str, account: &BareJid) -> Result<(), StanzaError> {
+    /// §4.1.1
+    fn set_with(&mut self, value: &str, source: &Source) -> Result<(), StanzaError> {
         let with = Jid::parse(value).map_err(|_| malformed("The address of with is none."))?;
-        if with.is_bare() {
-            self.filter.with = Some(with.bare());
-            return Ok(());
-        }
-        self.filter.with = Some(with.bare()).filter(|bare| bare != account);
-        self.address = Some(with);
+        let with = source.with(with)?;
+        (self.filter.with, self.address) = (with.party, with.address);
         Ok(())
     }
 
@@ -214,9 +209,10 @@ const FIELDS: [(&str, &str); 7] = [
     ("include-groupchat", "boolean"),
 ];
 
-/// §4.1.5: the form that a query may have.
-pub fn form() -> Element {
-    let fields = FIELDS.iter().map(|(var, kind)| {
+/// §4.1.5: the form that a query may have. In a room all there is is groupchat.
+pub fn form(is_room: bool) -> Element {
+    let is_offered = |field: &&(&str, &str)| !is_room || field.0 != "include-groupchat";
+    let fields = FIELDS.iter().filter(is_offered).map(|(var, kind)| {
         let field = form::field(var, []).with_attr("type", *kind);
         if *kind == "list-multi" { field.with_child(any_value()) } else { field }
     });
@@ -235,8 +231,9 @@ pub fn id_of(number: u64) -> String {
     format!("{number:016x}")
 }
 
-/// Only what [`id_of`] writes: ids are opaque, and another spelling is another id.
-fn number_of(id: &str) -> Option<u64> {
+/// The number of a message by its id. Only what [`id_of`] writes is one: ids are opaque, and another
+/// spelling is another id.
+pub fn number_of(id: &str) -> Option<u64> {
     let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     let is_id = id.len() == 16 && id.bytes().all(is_digit);
     u64::from_str_radix(id, 16).ok().filter(|_| is_id)
@@ -263,10 +260,11 @@ fn malformed(text: &'static str) -> StanzaError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jid::BareJid;
     use bytes::Bytes;
 
-    fn account() -> BareJid {
-        BareJid::parse("juliet@localhost").unwrap()
+    fn account() -> Source {
+        Source::account(BareJid::parse("juliet@localhost").unwrap())
     }
 
     fn query(fields: &[(&str, &[&str])], page: &[(&'static str, &str)]) -> Element {
@@ -300,7 +298,10 @@ mod tests {
             let query = read(&[("with", &[jid])], &[]);
             (
                 query.filter.with.map(|with| with.to_string()),
-                query.address.map(|jid| jid.to_string()),
+                query.address.map(|address| match address {
+                    Address::Party(jid) => jid.to_string(),
+                    other => panic!("{other:?} in an account's archive"),
+                }),
             )
         };
         let some = |text: &str| Some(text.to_owned());
@@ -387,10 +388,12 @@ mod tests {
 
     #[test]
     fn s4_1_5_the_form_has_the_fields_that_are_understood() {
-        let form = form();
+        let form = form(false);
         let fields = form.children().filter_map(|field| field.attr("var"));
         let known = FIELDS.iter().map(|(var, _)| *var);
         assert!(fields.eq(["FORM_TYPE"].into_iter().chain(known)));
         assert!(form.children().all(|field| !field.has_child(ns::DATA_FORMS, "required")));
+        let of_room = super::form(true);
+        assert_eq!(of_room.children().count(), FIELDS.len());
     }
 }

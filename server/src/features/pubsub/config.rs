@@ -36,7 +36,7 @@ macro_rules! named {
         }
     };
 }
-pub(super) use named;
+pub(in crate::features) use named;
 
 named! {
     /// §4.5: who may subscribe and retrieve.

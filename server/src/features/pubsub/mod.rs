@@ -45,7 +45,7 @@ pub use edit::{Edit, NewItem};
 pub use options::SubscribeOptions;
 pub use requester::denied;
 pub use service::Service;
-pub use trees::{ITEMS, NODES, Node, Published};
+pub use trees::{ITEM_IDS, ITEMS, NODES, Node, Published};
 pub use well_known::{Change, Names, WellKnown, before_requests};
 
 use std::time::Duration;
