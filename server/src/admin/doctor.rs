@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use super::{AdminError, Answer, OmemoRow};
+use super::{AdminError, Answer, OmemoRoom, OmemoRow};
 use crate::auth::AccountError;
+use crate::config::ServiceKind;
 use crate::feature::Ctx;
+use crate::features::muc::members;
 use crate::features::omemo::doctor;
+use crate::features::omemo::rooms::Round;
 use crate::jid::{BareJid, Localpart};
 use crate::server::Server;
 
-/// Examines one account, with those who cannot write to it, or all. `progress` hears how many accounts
+/// Examines one account, with those who cannot write to it and with its rooms, or all. `progress` hears how many accounts
 /// were looked at.
 pub(super) async fn omemo(
     server: &Arc<Server>,
@@ -29,7 +32,8 @@ pub(super) async fn omemo(
             rows.push(row(&cx, &account, repair).await?);
             count();
         }
-        return Ok(Answer::Omemo(rows));
+        let rooms = rooms(&cx, all_rooms(server).await?).await?;
+        return Ok(Answer::Omemo { accounts: rows, rooms });
     };
     match server.accounts.find(&account).await? {
         None => return Err(AccountError::Missing.into()),
@@ -39,7 +43,8 @@ pub(super) async fn omemo(
     let row = row(&cx, &account, repair).await?;
     let others = accounts(server).await?;
     let shut_out = doctor::shut_out(&cx, &account, &others, count).await?;
-    Ok(Answer::Omemo(vec![OmemoRow { shut_out: Some(shut_out), ..row }]))
+    let rooms = rooms(&cx, members::confidential_of(server, &account).await?).await?;
+    Ok(Answer::Omemo { accounts: vec![OmemoRow { shut_out: Some(shut_out), ..row }], rooms })
 }
 
 /// An account after what can be repaired was, if that is wanted.
@@ -52,6 +57,29 @@ async fn row(cx: &Ctx, account: &BareJid, repair: bool) -> Result<OmemoRow, Admi
     };
     let findings = doctor::examine(cx, account).await?;
     Ok(OmemoRow { jid: account.to_string(), findings, opened, shut_out: None })
+}
+
+/// What is wrong in these rooms, as far as they can be entered.
+async fn rooms(cx: &Ctx, rooms: Vec<BareJid>) -> Result<Vec<OmemoRoom>, AdminError> {
+    let (server, mut round, mut rows) = (&cx.server, Round::new(cx), Vec::new());
+    for room in rooms {
+        let Some((_, host)) = server.service(room.domain()) else { continue };
+        let members = members::of(server, &room).await?;
+        let findings = round.examine(&members, server.encryption(host.as_str())).await?;
+        rows.push(OmemoRoom { jid: room.to_string(), findings });
+    }
+    Ok(rows)
+}
+
+/// All rooms for members of the domains that are served, in the order of domains and names.
+async fn all_rooms(server: &Server) -> Result<Vec<BareJid>, AdminError> {
+    let mut all = Vec::new();
+    for host in &server.config().hosts {
+        if let Some(domain) = host.service(ServiceKind::Rooms) {
+            all.extend(members::confidential(server, domain).await?);
+        }
+    }
+    Ok(all)
 }
 
 /// All accounts of the domains that are served, in the order of domains and names.

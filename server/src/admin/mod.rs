@@ -11,6 +11,7 @@ mod client;
 mod devices;
 mod doctor;
 mod removal;
+mod rooms;
 mod socket;
 
 use std::collections::BTreeMap;
@@ -22,13 +23,16 @@ use zeroize::Zeroizing;
 
 pub use client::{ClientError, Connection, connect};
 pub use removal::resume_removals;
+pub use rooms::{MemberRow, OccupantRow, RoomAction, RoomDetail, RoomRow};
 pub use socket::listen;
 
 use crate::auth::AccountError;
 use crate::auth::password::{Password, PasswordError};
 use crate::config::Retention;
+use crate::features::muc::operator;
 use crate::features::omemo::Finding;
 use crate::features::omemo::doctor::ShutOut;
+use crate::features::omemo::rooms::RoomFinding;
 use crate::jid::{BareJid, Domain};
 use crate::server::Server;
 use crate::stanza::StanzaError;
@@ -96,6 +100,19 @@ pub enum Request {
         /// What is to become of it.
         #[serde(default)]
         change: Change,
+    },
+    /// Lists the rooms of one domain, or all.
+    RoomList {
+        /// Which one: that of accounts, or that of their rooms.
+        #[serde(default)]
+        domain: Option<Domain>,
+    },
+    /// Does something with a room.
+    Room {
+        /// Which one.
+        room: BareJid,
+        /// What.
+        action: RoomAction,
     },
     /// Reads every record of the store.
     StoreCheck,
@@ -168,6 +185,14 @@ pub enum Answer {
         /// Sessions.
         closed: usize,
     },
+    /// Rooms, in the order of their addresses.
+    Rooms(Vec<RoomRow>),
+    /// One room.
+    Room(Box<RoomDetail>),
+    /// Whom a room knows, those who may most first.
+    Members(Vec<MemberRow>),
+    /// So many people were in a room that is no more.
+    Left(usize),
     /// What a check of the store found.
     Checked(Checked),
     /// How long an account's messages are kept.
@@ -182,7 +207,12 @@ pub enum Answer {
     /// What was deleted.
     Expired(ExpiredRow),
     /// What is wrong with OMEMO, in the order of domains and names.
-    Omemo(Vec<OmemoRow>),
+    Omemo {
+        /// Accounts.
+        accounts: Vec<OmemoRow>,
+        /// Rooms for members, or those of the one account.
+        rooms: Vec<OmemoRoom>,
+    },
 }
 
 /// An account as to its OMEMO keys.
@@ -196,6 +226,15 @@ pub struct OmemoRow {
     pub opened: Vec<String>,
     /// Who cannot write to it; only where one account was asked for.
     pub shut_out: Option<ShutOut>,
+}
+
+/// A room for members as to their OMEMO keys.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OmemoRoom {
+    /// Its address.
+    pub jid: String,
+    /// What is wrong, after the repair.
+    pub findings: Vec<RoomFinding>,
 }
 
 /// A device in a list. What it says of itself is as it said.
@@ -309,6 +348,12 @@ pub enum AdminError {
     /// The account.
     #[error(transparent)]
     Account(#[from] AccountError),
+    /// The room.
+    #[error(transparent)]
+    Room(#[from] operator::Error),
+    /// A room that nobody would own.
+    #[error("a room needs an owner; name at least one account")]
+    NoOwner,
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -355,6 +400,8 @@ pub async fn execute(
         Request::UserRetention { account, change } => {
             accounts::retention(server, &account, change).await
         }
+        Request::RoomList { domain } => rooms::list(server, domain).await,
+        Request::Room { room, action } => rooms::act(server, &room, action).await,
         Request::ArchiveStatus => archive::status(server).await,
         Request::ArchiveExpire => archive::expire(server, progress).await,
         Request::DoctorOmemo { account, repair } => {

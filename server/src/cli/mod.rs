@@ -14,6 +14,7 @@ mod operator;
 mod output;
 mod password;
 mod progress;
+mod room;
 mod serve;
 mod store;
 mod user;
@@ -64,6 +65,8 @@ enum Command {
     #[command(subcommand)]
     User(user::Command),
     #[command(subcommand)]
+    Room(room::Command),
+    #[command(subcommand)]
     Store(store::Command),
     #[command(subcommand)]
     Archive(archive::Command),
@@ -89,6 +92,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Demo(arguments) => demo::run(&arguments)?,
         Command::CheckConfig(arguments) => return check_config::run(&arguments, config),
         Command::User(command) => user::run(command, config)?,
+        Command::Room(command) => room::run(command, config)?,
         Command::Store(command) => return store::run(&command, config),
         Command::Archive(command) => archive::run(&command, config)?,
         Command::Doctor(command) => return doctor::run(&command, config),

@@ -37,14 +37,21 @@ impl Source {
     pub(super) fn take(&self) -> anyhow::Result<(Secret, bool)> {
         let (text, made_up) = match &self.password_file {
             _ if self.generate => (readable(4)?, true),
-            Some(path) if path.as_os_str() == "-" => (first_line(io::stdin().lock())?, false),
-            Some(path) => (read(path)?, false),
+            Some(path) => (from(path)?, false),
             None => (ask()?, false),
         };
         if text.chars().count() < SHORT {
             warn(&format!("the password has fewer than {SHORT} characters, and is easy to guess"));
         }
         Ok((Secret(text), made_up))
+    }
+}
+
+/// The first line of a file, or of standard input if it is called `-`.
+pub(super) fn from(path: &Path) -> anyhow::Result<Zeroizing<String>> {
+    match path.as_os_str() == "-" {
+        true => first_line(io::stdin().lock()),
+        false => read(path),
     }
 }
 

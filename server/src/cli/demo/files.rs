@@ -80,6 +80,9 @@ impl Place {
              domain = {domain}\n\
              certificate = {certificate}\n\
              key_file = {key}\n\n\
+             # Whoever wants to try a room need not be made a member first.\n\
+             [host.rooms]\n\
+             members_only = false\n\n\
              # Only this machine can connect.\n\
              [listen]\n\
              c2s = {c2s}\n\

@@ -8,12 +8,13 @@ use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
 
-use crate::admin::{Answer, OmemoRow, Request};
+use crate::admin::{Answer, OmemoRoom, OmemoRow, Request};
 use crate::cli::operator::ask;
 use crate::cli::output::{say, say_json};
 use crate::cli::progress::Progress;
 use crate::cli::user;
 use crate::features::omemo::doctor::{ShutOut, Why};
+use crate::features::omemo::rooms::RoomFinding;
 use crate::features::omemo::{Finding, Severity};
 
 /// Names of accounts in one sentence.
@@ -25,6 +26,9 @@ const NAMES: usize = 20;
 /// keys and conversations are not seen by the server, and whether a key belongs to whom it seems to is
 /// for people to compare. Each finding is an error (somebody cannot write), a warning (it will come to
 /// that) or a note, and says what to do. With one account it also tells who cannot write to it.
+///
+/// In rooms for members who see each other's address clients encrypt for each member. Those in which some
+/// member has no keys, or keys that others cannot read, are told too; with one account, its own.
 ///
 /// Works while the server runs and while it does not. Exits with 1 if there are errors.
 #[derive(Debug, Args)]
@@ -42,8 +46,8 @@ pub(in crate::cli) struct Arguments {
     #[arg(long)]
     repair: bool,
 
-    /// Prints JSON: an object with accounts (jid, findings, opened, shut_out), errors, warnings and
-    /// notes
+    /// Prints JSON: an object with accounts (jid, findings, opened, shut_out), rooms (jid, findings),
+    /// errors, warnings and notes
     #[arg(long)]
     json: bool,
 }
@@ -54,14 +58,17 @@ pub(super) fn run(arguments: &Arguments, config: &Path) -> anyhow::Result<ExitCo
     let request = Request::DoctorOmemo { account, repair: arguments.repair };
     let answer = ask(config, request, |seen| progress.show(seen));
     progress.clear();
-    let Answer::Omemo(rows) = answer? else {
+    let Answer::Omemo { accounts, rooms } = answer? else {
         bail!("the server answered something else; use the command of the server's version");
     };
-    let sum = Sum::of(&rows);
+    let sum = Sum::of(&accounts, &rooms);
     if arguments.json {
-        say_json(&Report::of(&rows, sum))?;
+        say_json(&Report::of(&accounts, &rooms, sum))?;
     } else {
-        tell(&rows, sum, arguments.repair)?;
+        tell(&accounts, arguments.repair)?;
+        tell_rooms(&rooms)?;
+        let Sum { errors, warnings, notes } = sum;
+        say(&format!("Errors: {errors}, warnings: {warnings}, notes: {notes}."))?;
     }
     Ok(if sum.errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -75,10 +82,11 @@ struct Sum {
 }
 
 impl Sum {
-    fn of(rows: &[OmemoRow]) -> Self {
+    fn of(accounts: &[OmemoRow], rooms: &[OmemoRoom]) -> Self {
         let count = |severity: Severity| {
-            let findings = rows.iter().flat_map(|row| &row.findings);
-            findings.filter(|finding| finding.severity == severity).count()
+            let accounts = accounts.iter().flat_map(|row| &row.findings).map(|it| it.severity);
+            let rooms = rooms.iter().flat_map(|row| &row.findings).map(|it| it.severity);
+            accounts.chain(rooms).filter(|found| *found == severity).count()
         };
         Sum {
             errors: count(Severity::Error),
@@ -92,6 +100,7 @@ impl Sum {
 #[derive(Serialize)]
 struct Report<'a> {
     accounts: Vec<Account<'a>>,
+    rooms: Vec<Room<'a>>,
     #[serde(flatten)]
     sum: Sum,
 }
@@ -99,35 +108,51 @@ struct Report<'a> {
 #[derive(Serialize)]
 struct Account<'a> {
     jid: &'a str,
-    findings: Vec<Told<'a>>,
+    findings: Vec<Told<&'a Finding>>,
     opened: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     shut_out: Option<&'a ShutOut>,
 }
 
 #[derive(Serialize)]
-struct Told<'a> {
+struct Room<'a> {
+    jid: &'a str,
+    findings: Vec<Told<&'a RoomFinding>>,
+}
+
+#[derive(Serialize)]
+struct Told<F> {
     #[serde(flatten)]
-    finding: &'a Finding,
+    finding: F,
     text: String,
     remedy: &'static str,
 }
 
 impl<'a> Report<'a> {
-    fn of(rows: &'a [OmemoRow], sum: Sum) -> Self {
+    fn of(accounts: &'a [OmemoRow], rooms: &'a [OmemoRoom], sum: Sum) -> Self {
         let told =
             |finding: &'a Finding| Told { finding, text: finding.text(), remedy: finding.remedy() };
+        let room_told = |finding: &'a RoomFinding| Told {
+            finding,
+            text: finding.text(),
+            remedy: finding.remedy(),
+        };
         let account = |row: &'a OmemoRow| Account {
             jid: &row.jid,
             findings: row.findings.iter().map(told).collect(),
             opened: &row.opened,
             shut_out: row.shut_out.as_ref(),
         };
-        Report { accounts: rows.iter().map(account).collect(), sum }
+        let room = |row: &'a OmemoRoom| Room {
+            jid: &row.jid,
+            findings: row.findings.iter().map(room_told).collect(),
+        };
+        let accounts = accounts.iter().map(account).collect();
+        Report { accounts, rooms: rooms.iter().map(room).collect(), sum }
     }
 }
 
-fn tell(rows: &[OmemoRow], sum: Sum, repair: bool) -> anyhow::Result<()> {
+fn tell(rows: &[OmemoRow], repair: bool) -> anyhow::Result<()> {
     let mut quiet = 0_usize;
     for row in rows {
         if row.findings.is_empty() && row.opened.is_empty() && row.shut_out.is_none() {
@@ -144,8 +169,23 @@ fn tell(rows: &[OmemoRow], sum: Sum, repair: bool) -> anyhow::Result<()> {
     if repair && rows.iter().all(|row| row.opened.is_empty()) {
         say("Nothing was closed, and nothing was changed.")?;
     }
-    let Sum { errors, warnings, notes } = sum;
-    say(&format!("Errors: {errors}, warnings: {warnings}, notes: {notes}."))
+    Ok(())
+}
+
+fn tell_rooms(rows: &[OmemoRoom]) -> anyhow::Result<()> {
+    let (quiet, found): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.findings.is_empty());
+    for row in found {
+        say(&row.jid)?;
+        for finding in &row.findings {
+            say(&format!("  {}: {}", finding.severity.as_str(), finding.text()))?;
+            say(&format!("    {}", finding.remedy()))?;
+        }
+    }
+    match quiet.len() {
+        0 => Ok(()),
+        1 => say("1 room for members without findings."),
+        quiet => say(&format!("{quiet} rooms for members without findings.")),
+    }
 }
 
 fn tell_account(row: &OmemoRow) -> anyhow::Result<()> {

@@ -20,7 +20,7 @@ use crate::stanza::StanzaError;
 use crate::store::StoreError;
 
 /// Accounts that are named which cannot write; the others are counted.
-const NAMED: usize = 100;
+pub(super) const NAMED: usize = 100;
 
 /// Devices that are tried for each account that may be shut out. A person has a few.
 const DEVICES: usize = 50;
@@ -136,7 +136,7 @@ pub async fn open(cx: &Ctx, account: &BareJid) -> Result<Vec<String>, StanzaErro
     Ok(opened)
 }
 
-async fn both(cx: &Ctx, account: &BareJid) -> Result<Vec<Keys>, StoreError> {
+pub(super) async fn both(cx: &Ctx, account: &BareJid) -> Result<Vec<Keys>, StoreError> {
     let mut all = Vec::new();
     for version in Version::ALL {
         all.push(Keys::read(&cx.server, account, version).await?);
@@ -145,21 +145,27 @@ async fn both(cx: &Ctx, account: &BareJid) -> Result<Vec<Keys>, StoreError> {
 }
 
 /// What somebody has to read who wants to write, of one version.
-struct Way<'a> {
+pub(super) struct Way<'a> {
     list: &'a Place,
     /// One of these is enough.
     bundles: Vec<&'a Arc<Place>>,
 }
 
 impl<'a> Way<'a> {
-    fn of(keys: &'a Keys) -> Option<Self> {
+    /// Nothing if nobody can write.
+    pub(super) fn of(keys: &'a Keys) -> Option<Self> {
         let (list, bundles) = (keys.list.place()?, keys.usable());
         (!bundles.is_empty()).then_some(Way { list, bundles })
+    }
+
+    /// Whether it is open to everybody, whoever that is.
+    pub(super) fn is_open(&self) -> bool {
+        self.list.is_for_all() && self.bundles.iter().any(|place| place.is_for_all())
     }
 }
 
 /// Nothing if there is a version of which somebody can read the list and a bundle that is on it.
-async fn why_not(
+pub(super) async fn why_not(
     cx: &Ctx,
     account: &BareJid,
     ways: &[Way<'_>],

@@ -102,6 +102,15 @@ pub(super) fn of(all: &[Keys], policy: Encryption, now: Timestamp) -> Vec<Findin
     found.0
 }
 
+/// How bad it is to have no keys at all on a domain with this policy.
+pub(super) const fn severity_of_absence(policy: Encryption) -> Severity {
+    match policy {
+        Encryption::Require => Severity::Error,
+        Encryption::Warn => Severity::Warning,
+        Encryption::Off => Severity::Note,
+    }
+}
+
 struct Found(Vec<Finding>);
 
 /// Which bundles of listed devices are how bad.
@@ -110,11 +119,7 @@ type Rule<'a> = (Severity, Problem, &'a dyn Fn(&Held) -> bool);
 impl Found {
     /// Whoever has no device can be written to in clear alone, if the domain lets that pass.
     fn absence(&mut self, all: &[Keys], policy: Encryption) {
-        let severity = match policy {
-            Encryption::Require => Severity::Error,
-            Encryption::Warn => Severity::Warning,
-            Encryption::Off => Severity::Note,
-        };
+        let severity = severity_of_absence(policy);
         let lists = || all.iter().map(|keys| &keys.list);
         if lists().all(|list| matches!(list, List::Missing)) {
             return self.add(severity, Problem::NeverPublished, None, []);

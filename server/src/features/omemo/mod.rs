@@ -9,6 +9,7 @@
 pub mod doctor;
 mod findings;
 mod published;
+pub mod rooms;
 mod sentences;
 mod stored;
 

@@ -4,7 +4,11 @@
 use super::Version;
 use super::doctor::Why;
 use super::findings::{Finding, Problem, Severity};
+use super::rooms::{RoomFinding, RoomProblem};
 use crate::features::pubsub::AccessModel;
+
+/// Members of a room that are named in a sentence.
+const NAMES: usize = 20;
 
 /// What repairs what is closed.
 const OPEN: &str = "`cloister doctor omemo --repair` opens it for every account here. A client that is \
@@ -177,6 +181,49 @@ impl Finding {
     }
 }
 
+impl RoomFinding {
+    /// What is the matter.
+    pub fn text(&self) -> String {
+        let (count, members, names) = (self.count, self.members, self.names());
+        match (self.problem, count) {
+            (RoomProblem::NoKeys, 1) => format!(
+                "1 of {members} members has no keys, and nobody can encrypt for that one: {names}."
+            ),
+            (RoomProblem::NoKeys, _) => format!(
+                "{count} of {members} members have no keys, and nobody can encrypt for them: {names}."
+            ),
+            (RoomProblem::Hidden, 1) => format!(
+                "1 of {members} members has keys that not all the others can read: {names}."
+            ),
+            (RoomProblem::Hidden, _) => format!(
+                "{count} of {members} members have keys that not all the others can read: {names}."
+            ),
+        }
+    }
+
+    /// What to do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self.problem {
+            RoomProblem::NoKeys => {
+                "`cloister doctor omemo` with the address of a member says what is missing; mostly \
+                 OMEMO has to be switched on there. Until then clients leave that member out, or do \
+                 not encrypt in the room."
+            }
+            RoomProblem::Hidden => {
+                "`cloister doctor omemo --repair` opens them for every account here. A client that \
+                 is set to show its keys to contacts alone closes them again: change that there \
+                 first."
+            }
+        }
+    }
+
+    fn names(&self) -> String {
+        let names: Vec<_> = self.accounts.iter().take(NAMES).map(String::as_str).collect();
+        let more = if self.count > names.len() as u64 { " and others" } else { "" };
+        format!("{}{more}", names.join(", "))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,5 +241,22 @@ mod tests {
         assert!(text(&[1, 2, 3]).starts_with("Devices 1, 2 and 3 have a bundle"));
         let many = Finding { more_devices: 7, ..finding(Problem::NoPreKeys, &[1, 2]) };
         assert!(many.text().starts_with("Devices 1, 2 and 7 others have a bundle"));
+    }
+
+    #[test]
+    fn members_are_counted_and_the_first_of_them_named() {
+        let room = |count: u64, problem| RoomFinding {
+            severity: Severity::Error,
+            problem,
+            count,
+            members: 40,
+            accounts: (0..count).map(|number| format!("a{number}@b")).collect(),
+        };
+        let one = "1 of 40 members has no keys, and nobody can encrypt for that one: a0@b.";
+        assert_eq!(room(1, RoomProblem::NoKeys).text(), one);
+        let two = "2 of 40 members have keys that not all the others can read: a0@b, a1@b.";
+        assert_eq!(room(2, RoomProblem::Hidden).text(), two);
+        assert!(room(20, RoomProblem::NoKeys).text().ends_with(", a19@b."));
+        assert!(room(21, RoomProblem::NoKeys).text().ends_with(", a19@b and others."));
     }
 }

@@ -129,6 +129,11 @@ impl Place {
     pub(super) fn closed(&self) -> Option<AccessModel> {
         Some(self.node.config.access_model).filter(|model| *model != AccessModel::Open)
     }
+
+    /// Whether everybody can read it: it is open, and nobody was shut out by name.
+    pub(super) fn is_for_all(&self) -> bool {
+        self.closed().is_none() && self.node.relations == 0
+    }
 }
 
 impl Held {
