@@ -16,6 +16,8 @@ mod kit;
 mod lasting;
 #[path = "archive/pages.rs"]
 mod pages;
+#[path = "archive/rooms.rs"]
+mod rooms;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

@@ -21,6 +21,17 @@ const COMMANDS: &[&[&str]] = &[
     &["user", "devices"],
     &["user", "retention"],
     &["user", "remove"],
+    &["room"],
+    &["room", "list"],
+    &["room", "show"],
+    &["room", "create"],
+    &["room", "configure"],
+    &["room", "members"],
+    &["room", "members", "list"],
+    &["room", "members", "add"],
+    &["room", "members", "set"],
+    &["room", "members", "remove"],
+    &["room", "destroy"],
     &["store"],
     &["store", "check"],
     &["archive"],
@@ -42,7 +53,9 @@ async fn the_help_of_every_command_has_an_example() {
 
 #[tokio::test]
 async fn the_list_of_commands_above_is_whole() {
-    for name in [&[][..], &["user"], &["store"], &["archive"], &["doctor"]] {
+    let groups =
+        [&["user"][..], &["room"], &["room", "members"], &["store"], &["archive"], &["doctor"]];
+    for name in [&[][..]].into_iter().chain(groups) {
         let help = run(&[name, &["--help"][..]].concat()).await.ok();
         let (_, list) = help.split_once("Commands:\n").unwrap();
         let listed = list.lines().take_while(|line| !line.is_empty());
@@ -63,6 +76,13 @@ async fn a_command_line_that_makes_no_sense_ends_with_2() {
         &["user", "add", "juliet@localhost/balcony", "--generate"],
         &["user", "add", "localhost", "--generate"],
         &["user", "list", "not a domain"],
+        &["room", "create", "choir@rooms.localhost"],
+        &["room", "show", "rooms.localhost"],
+        &["room", "configure", "choir@rooms.localhost"],
+        &["room", "configure", "choir@rooms.localhost", "--set", "public"],
+        &["room", "configure", "choir@rooms.localhost", "--set", "password=x"],
+        &["room", "configure", "choir@rooms.localhost", "--set", "name=a", "--set", "name=b"],
+        &["room", "members", "set", "choir@rooms.localhost", "king", "juliet@localhost"],
         &["demo", "--c2s-port", "70000"],
     ] {
         let done = site.run(arguments).await;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::cli_process::Site;
 use crate::kit::omemo::{BOTH, KEY, OLDER};
+use crate::kit::rooms::{affiliate, create_room};
 
 const OMEMO: &[&str] = &["doctor", "omemo"];
 const JULIET: &[&str] = &["doctor", "omemo", "juliet@localhost"];
@@ -114,6 +115,44 @@ async fn json_has_what_scripts_need() {
     assert_eq!(said["accounts"][0]["shut_out"]["accounts"][0], romeo);
     assert_eq!(said["accounts"][0]["shut_out"]["count"], 2);
     assert_eq!(said["accounts"][0]["shut_out"]["everybody"], false);
+}
+
+#[tokio::test]
+async fn rooms_are_behind_the_accounts_and_one_account_is_told_of_its_own() {
+    let site = verona().await;
+    let server = site.serve().await;
+    let romeo = site.login(&server, "romeo", "secret password").await;
+    for (room, other) in [("feast", "tybalt"), ("mass", "juliet")] {
+        let room = format!("{room}@rooms.localhost");
+        create_room(&romeo, &room, "romeo", &[]).await;
+        affiliate(&romeo, &room, &format!("{other}@localhost"), "member").await;
+    }
+    create_room(&romeo, "alone@rooms.localhost", "romeo", &[]).await;
+    drop(romeo);
+    server.stop().await;
+    let said = site.run(OMEMO).await.stdout;
+    let feast = "\nfeast@rooms.localhost\n  note: 1 of 2 members has no keys, and nobody can encrypt \
+                 for that one: tybalt@localhost.\n    `cloister doctor omemo` with";
+    let mass = "\nmass@rooms.localhost\n  error: 1 of 2 members has keys that not all the others can \
+                read: juliet@localhost.\n    `cloister doctor omemo --repair`";
+    let at = |part: &str| said.find(part).unwrap_or_else(|| panic!("{part:?} in {said}"));
+    assert!(at("1 account without findings.\n") < at(feast) && at(feast) < at(mass));
+    at("\n1 room for members without findings.\nErrors: 3, warnings: 0, notes: 2.\n");
+    let said = site.run(&with(JULIET, "--json")).await.json();
+    let mut room = said["rooms"][0].clone();
+    assert_eq!(said["rooms"].as_array().unwrap().len(), 1);
+    for sentence in ["text", "remedy"] {
+        let text = room["findings"][0].as_object_mut().unwrap().remove(sentence);
+        assert!(matches!(text, Some(Value::String(text)) if text.ends_with('.')));
+    }
+    let finding = json!({
+        "severity": "error",
+        "problem": "hidden",
+        "count": 1,
+        "members": 2,
+        "accounts": ["juliet@localhost"],
+    });
+    assert_eq!(room, json!({"jid": "mass@rooms.localhost", "findings": [finding]}));
 }
 
 #[tokio::test]

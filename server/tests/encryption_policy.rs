@@ -3,9 +3,13 @@
 use cloister::ns;
 use cloister::xml::Element;
 
+use crate::kit::rooms::{
+    OPEN, ROOM, coven, enter, forget, is_groupchat, say, say_error, say_with, subject,
+};
 use crate::kit::{Client, Cloister, body, condition};
 use crate::xep_0198_resumption::{found, resumed};
 use crate::xep_0313_mam::query;
+use crate::xep_0313_rooms::bodies;
 
 const REQUIRE: &str = "[[host]]\ndomain = 'localhost'\nencryption = 'require'\n";
 const WARN: &str = "[[host]]\ndomain = 'localhost'\nencryption = 'warn'\n";
@@ -300,4 +304,92 @@ async fn the_rule_holds_from_the_next_message_on_when_it_is_changed() {
     assert_eq!(refused(&juliet, romeo.bare(), "chat", CLEAR).await, "policy-violation");
     cloister.reload("");
     passes(&juliet, &romeo, "chat", CLEAR).await;
+}
+
+/// Rooms that everybody may enter, on a domain with that rule.
+fn rooms(rule: &str) -> String {
+    format!("{OPEN}users = 'server'\n").replacen("\n", &format!("\nencryption = '{rule}'\n"), 1)
+}
+
+/// Two in a room on such a domain: `firstwitch` and `secondwitch`.
+async fn witches(rule: &str) -> (Cloister, Client, Client) {
+    let cloister = Cloister::with(&rooms(rule)).await;
+    let (hag, crone) = coven(&cloister).await;
+    (cloister, hag, crone)
+}
+
+#[tokio::test]
+async fn what_is_said_to_a_room_in_clear_is_refused_and_nobody_gets_it() {
+    let (_cloister, hag, crone) = witches("require").await;
+    let expected = ("policy-violation".to_owned(), "modify".to_owned());
+    assert_eq!(say_error(&crone, ROOM, CLEAR).await, expected);
+    say_with(&crone, ROOM, OMEMO).await;
+    assert!(is_groupchat(&hag.receive().await));
+    assert_eq!(bodies(&hag, ROOM).await, ["I sent you an OMEMO encrypted message."]);
+}
+
+#[tokio::test]
+async fn what_is_said_to_one_occupant_in_clear_is_refused() {
+    let (_cloister, hag, crone) = witches("require").await;
+    let to = format!("{ROOM}/firstwitch");
+    assert_eq!(refused(&crone, &to, "chat", CLEAR).await, "policy-violation");
+    assert!(told(&crone, &to, "chat", OMEMO).await.is_empty());
+    assert_eq!(body(&hag.receive().await), "I sent you an OMEMO encrypted message.");
+    hag.expect_silence().await;
+}
+
+#[tokio::test]
+async fn subjects_and_what_a_room_is_asked_for_need_not_be_encrypted() {
+    let (cloister, hag, crone) = witches("require").await;
+    say_with(&hag, ROOM, "<subject>Fire Burn</subject>").await;
+    subject(&crone).await;
+    let wicca = cloister.online("wicca/laptop", "w").await;
+    let reason = "<invite to='wicca@localhost'><reason>Join us</reason></invite>";
+    let invitation = format!("<x xmlns='{}'>{reason}</x>", ns::MUC_USER);
+    hag.send(format!("<message to='{ROOM}'>{invitation}</message>")).await;
+    assert!(wicca.receive().await.to_xml().contains("Join us"));
+    hag.expect_silence().await;
+}
+
+#[tokio::test]
+async fn who_speaks_in_a_room_in_clear_is_warned_once_and_heard() {
+    let (_cloister, hag, crone) = witches("warn").await;
+    let to = format!("{ROOM}/firstwitch");
+    for (to, kind) in [(ROOM, "groupchat"), (ROOM, "groupchat"), (&*to, "chat")] {
+        crone.send(message(to, kind, CLEAR)).await;
+        let heard = |stanza: &Element| stanza.name() == "message" && body(stanza) == "hi";
+        hag.receive_where("what was said", heard).await;
+    }
+    let mut told = crone.drain().await;
+    told.retain(|stanza| !is_groupchat(stanza));
+    let words = warning(&told, &crone);
+    assert!(words.contains("on localhost") && words.contains("OMEMO"), "{words}");
+}
+
+#[tokio::test]
+async fn the_rule_of_the_domain_that_a_room_belongs_to_holds_for_its_guests() {
+    let options = rooms("require") + "[[host]]\ndomain = 'capulet.example'\n";
+    let cloister = Cloister::with(&options).await;
+    let (hag, _crone) = coven(&cloister).await;
+    let juliet = cloister.online("juliet@capulet.example", "balcony").await;
+    enter(&juliet, ROOM, "juliet").await;
+    forget(&hag, ROOM).await;
+    let expected = ("policy-violation".to_owned(), "modify".to_owned());
+    assert_eq!(say_error(&juliet, ROOM, CLEAR).await, expected);
+    say_with(&juliet, ROOM, OMEMO).await;
+    assert!(is_groupchat(&hag.receive().await));
+}
+
+#[tokio::test]
+async fn a_domain_that_requires_it_speaks_so_in_rooms_elsewhere_too() {
+    let options = rooms("off") + "[[host]]\ndomain = 'capulet.example'\nencryption = 'require'\n";
+    let cloister = Cloister::with(&options).await;
+    let (hag, crone) = coven(&cloister).await;
+    let juliet = cloister.online("juliet@capulet.example", "balcony").await;
+    enter(&juliet, ROOM, "juliet").await;
+    let expected = ("policy-violation".to_owned(), "modify".to_owned());
+    assert_eq!(say_error(&juliet, ROOM, CLEAR).await, expected);
+    forget(&hag, ROOM).await;
+    say(&crone, ROOM, "hi").await;
+    assert_eq!(body(&hag.receive().await), "hi");
 }

@@ -31,6 +31,10 @@ const LAYERS: &[&[&str]] = &[
     // Who is online, and what waits for them.
     &[
         "router::addressed",
+        "router::hand_over",
+        "router::journal",
+        "router::ledger",
+        "router::parcel",
         "router::weight",
         "router::written",
         "router::inbound",

@@ -22,7 +22,7 @@ async fn ask(cloister: &Cloister, account: Option<&str>, repair: bool) -> Vec<Om
     let account = account.map(|jid| BareJid::parse(jid).unwrap());
     let request = Request::DoctorOmemo { account, repair };
     match execute(cloister.server(), request, |_| ()).await.unwrap() {
-        Answer::Omemo(rows) => rows,
+        Answer::Omemo { accounts, .. } => accounts,
         other => panic!("{other:?}"),
     }
 }

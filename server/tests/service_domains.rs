@@ -1,15 +1,22 @@
-//! Services of a domain that have an address of their own, such as `pubsub.localhost`.
+//! Services of a domain that have an address of their own, such as `pubsub.localhost`. What is behind
+//! the address of rooms is the matter of other files.
 
 use cloister::ns;
 use cloister::xml::Element;
 
 use crate::kit::{Client, Cloister, condition, header};
 
-/// A service of `localhost`, and a second domain that has none.
+/// A service of `localhost`, and a second domain that has none but its rooms.
 const CONFIGURED: &str = "[[host]]\ndomain = 'localhost'\npubsub = 'pubsub.localhost'\n\
      [[host]]\ndomain = 'montague.example'\n";
 
+/// Rooms of `localhost` for the accounts of both domains.
+const SHARED: &str = "[[host]]\ndomain = 'localhost'\n[host.rooms]\nusers = 'server'\n\
+     [[host]]\ndomain = 'montague.example'\n";
+
 const SERVICE: &str = "pubsub.localhost";
+const ROOMS: &str = "rooms.localhost";
+const ROOM: &str = "coven@rooms.localhost";
 const INFO: &str = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
 const ITEMS: &str = "<query xmlns='http://jabber.org/protocol/disco#items'/>";
 const INFO_OF_NODE: &str = "<query xmlns='http://jabber.org/protocol/disco#info' node='nowhere'/>";
@@ -24,16 +31,27 @@ async fn a_host_names_its_services_to_its_accounts() {
     let items = items(&juliet, "localhost").await;
     let found: Vec<_> =
         items.children().map(|item| (item.attr("jid"), item.attr("name"))).collect();
-    assert_eq!(found, [(Some(SERVICE), Some("Publish-Subscribe"))]);
+    let wanted = [(SERVICE, "Publish-Subscribe"), (ROOMS, "Rooms")];
+    assert_eq!(found, wanted.map(|(jid, name)| (Some(jid), Some(name))));
 }
 
 #[tokio::test]
 async fn a_host_does_not_name_its_services_to_those_who_may_not_use_them() {
     let cloister = Cloister::with(CONFIGURED).await;
     let romeo = cloister.login("romeo@montague.example", "orchard").await;
-    for host in ["localhost", "montague.example"] {
-        assert!(items(&romeo, host).await.has_no_children(), "{host}");
-    }
+    assert!(items(&romeo, "localhost").await.has_no_children());
+    let juliet = cloister.login("juliet", "balcony").await;
+    assert!(items(&juliet, "montague.example").await.has_no_children());
+}
+
+#[tokio::test]
+async fn rooms_that_are_for_the_whole_server_are_named_to_everybody() {
+    let cloister = Cloister::with(SHARED).await;
+    let romeo = cloister.login("romeo@montague.example", "orchard").await;
+    assert_eq!(named(&romeo, "localhost").await, [ROOMS]);
+    assert_eq!(named(&romeo, "montague.example").await, ["rooms.montague.example"]);
+    let juliet = cloister.login("juliet", "balcony").await;
+    assert!(named(&juliet, "montague.example").await.is_empty());
 }
 
 #[tokio::test]
@@ -53,6 +71,21 @@ async fn a_service_says_what_it_is() {
 }
 
 #[tokio::test]
+async fn xep_0045_s6_1_rooms_say_what_they_are() {
+    let cloister = Cloister::start().await;
+    let juliet = cloister.login("juliet", "balcony").await;
+    let answer = juliet.iq_ok("get", Some(ROOMS), INFO).await;
+    let info = answer.child(ns::DISCO_INFO, "query").unwrap();
+    let identity = info.child(ns::DISCO_INFO, "identity").unwrap();
+    assert_eq!(identity.attr("category"), Some("conference"));
+    assert_eq!(identity.attr("type"), Some("text"));
+    for var in [ns::DISCO_INFO, ns::DISCO_ITEMS, ns::MUC, ns::PING] {
+        assert!(info.children().any(|feature| feature.attr("var") == Some(var)), "{var}");
+    }
+    juliet.iq_ok("get", Some(ROOMS), "<ping xmlns='urn:xmpp:ping'/>").await;
+}
+
+#[tokio::test]
 async fn a_node_that_a_service_does_not_have_is_not_found() {
     let cloister = Cloister::with(CONFIGURED).await;
     let juliet = cloister.login("juliet", "balcony").await;
@@ -65,13 +98,55 @@ async fn a_node_that_a_service_does_not_have_is_not_found() {
 async fn an_account_of_another_domain_is_refused_whatever_it_asks_for() {
     let cloister = Cloister::with(CONFIGURED).await;
     let romeo = cloister.login("romeo@montague.example", "orchard").await;
-    for to in [SERVICE, "pubsub.localhost/resource", "nobody@pubsub.localhost"] {
+    let addresses = [SERVICE, "pubsub.localhost/resource", "nobody@pubsub.localhost", ROOMS, ROOM];
+    for to in addresses.into_iter().chain(["coven@rooms.localhost/thirdwitch"]) {
         for query in [INFO, ITEMS, INFO_OF_NODE, ITEMS_OF_NODE, UNKNOWN] {
             assert_eq!(romeo.iq_error("get", Some(to), query).await, "forbidden", "{to} {query}");
         }
+        for kind in ["chat", "groupchat"] {
+            romeo.send(format!("<message to='{to}' type='{kind}'><body>hm</body></message>")).await;
+            assert_eq!(condition(&romeo.receive().await), "forbidden", "{to}");
+        }
     }
-    romeo.send(format!("<message to='{SERVICE}' type='chat'><body>hm</body></message>")).await;
-    assert_eq!(condition(&romeo.receive().await), "forbidden");
+}
+
+#[tokio::test]
+async fn an_account_of_another_domain_is_told_at_once_that_it_cannot_enter_a_room() {
+    let cloister = Cloister::with(CONFIGURED).await;
+    let romeo = cloister.online("romeo@montague.example", "orchard").await;
+    let to = "coven@rooms.localhost/thirdwitch";
+    romeo.send(format!("<presence to='{to}'><x xmlns='{}'/></presence>", ns::MUC)).await;
+    let answer = romeo.receive().await;
+    assert_eq!((answer.name(), answer.attr("from")), ("presence", Some(to)));
+    assert_eq!(condition(&answer), "forbidden");
+    // XEP-0045 §7.2: as in all its examples.
+    assert!(answer.has_child(ns::MUC, "x"), "{}", answer.to_xml());
+}
+
+#[tokio::test]
+async fn what_asks_for_nothing_is_dropped_when_it_comes_from_another_domain() {
+    let cloister = Cloister::with(CONFIGURED).await;
+    let romeo = cloister.online("romeo@montague.example", "orchard").await;
+    for to in [ROOM, "coven@rooms.localhost/thirdwitch"] {
+        for kind in ["unavailable", "error", "probe", "subscribe", "unsubscribe"] {
+            romeo.send(format!("<presence to='{to}' type='{kind}'/>")).await;
+        }
+        for kind in ["error", "headline"] {
+            romeo.send(format!("<message to='{to}' type='{kind}'><body>hm</body></message>")).await;
+        }
+        romeo.send(format!("<iq to='{to}' type='result' id='1'/>")).await;
+    }
+    romeo.expect_silence().await;
+}
+
+#[tokio::test]
+async fn rooms_of_the_whole_server_take_accounts_of_all_its_domains() {
+    let cloister = Cloister::with(SHARED).await;
+    let romeo = cloister.login("romeo@montague.example", "orchard").await;
+    romeo.iq_ok("get", Some(ROOMS), INFO).await;
+    let juliet = cloister.login("juliet", "balcony").await;
+    let other = "rooms.montague.example";
+    assert_eq!(juliet.iq_error("get", Some(other), INFO).await, "forbidden");
 }
 
 #[tokio::test]
@@ -98,7 +173,7 @@ async fn rfc_6120_s10_5_3_1_nobody_is_behind_the_address_of_a_service() {
 async fn a_message_to_a_service_comes_back() {
     let cloister = Cloister::with(CONFIGURED).await;
     let juliet = cloister.online("juliet", "balcony").await;
-    for to in [SERVICE, "nobody@pubsub.localhost"] {
+    for to in [SERVICE, "nobody@pubsub.localhost", ROOMS] {
         for kind in ["chat", "normal", "groupchat"] {
             juliet
                 .send(format!("<message to='{to}' type='{kind}'><body>hm</body></message>"))
@@ -139,8 +214,10 @@ async fn presence_to_a_service_is_swallowed() {
     let juliet = cloister.online("juliet", "balcony").await;
     let romeo = cloister.online("romeo@montague.example", "orchard").await;
     for client in [&juliet, &romeo] {
-        for kind in ["", "type='unavailable'", "type='probe'", "type='error'"] {
-            client.send(format!("<presence to='{SERVICE}' {kind}/>")).await;
+        for to in [SERVICE, ROOMS] {
+            for kind in ["", "type='unavailable'", "type='probe'", "type='error'"] {
+                client.send(format!("<presence to='{to}' {kind}/>")).await;
+            }
         }
         client.expect_silence().await;
     }
@@ -150,8 +227,10 @@ async fn presence_to_a_service_is_swallowed() {
 async fn a_subscription_to_a_service_changes_no_roster() {
     let cloister = Cloister::with(CONFIGURED).await;
     let juliet = cloister.online("juliet", "balcony").await;
-    for kind in ["subscribe", "subscribed", "unsubscribe", "unsubscribed"] {
-        juliet.send(format!("<presence to='{SERVICE}' type='{kind}'/>")).await;
+    for to in [SERVICE, ROOMS, ROOM] {
+        for kind in ["subscribe", "subscribed", "unsubscribe", "unsubscribed"] {
+            juliet.send(format!("<presence to='{to}' type='{kind}'/>")).await;
+        }
     }
     juliet.expect_silence().await;
     let roster = juliet.iq_ok("get", None, "<query xmlns='jabber:iq:roster'/>").await;
@@ -212,8 +291,19 @@ async fn nobody_logs_in_at_the_address_of_a_service() {
 async fn there_is_no_service_unless_it_is_configured() {
     let cloister = Cloister::start().await;
     let juliet = cloister.login("juliet", "balcony").await;
-    assert!(items(&juliet, "localhost").await.has_no_children());
+    assert_eq!(named(&juliet, "localhost").await, [ROOMS]);
     assert_eq!(juliet.iq_error("get", Some(SERVICE), INFO).await, "remote-server-not-found");
+}
+
+#[tokio::test]
+async fn rooms_that_are_switched_off_are_not_there() {
+    let off = "[[host]]\ndomain = 'localhost'\n[host.rooms]\nenabled = false\n";
+    let cloister = Cloister::with(off).await;
+    let juliet = cloister.login("juliet", "balcony").await;
+    assert!(named(&juliet, "localhost").await.is_empty());
+    assert_eq!(juliet.iq_error("get", Some(ROOMS), INFO).await, "remote-server-not-found");
+    juliet.send(format!("<presence to='{ROOM}/thirdwitch'/>")).await;
+    assert_eq!(condition(&juliet.receive().await), "remote-server-not-found");
 }
 
 #[tokio::test]
@@ -226,4 +316,10 @@ async fn a_service_that_is_taken_out_of_the_configuration_is_gone() {
 async fn items(client: &Client, to: &str) -> Element {
     let answer = client.iq_ok("get", Some(to), ITEMS).await;
     answer.child(ns::DISCO_ITEMS, "query").unwrap().clone()
+}
+
+/// The addresses among the items of an address.
+async fn named(client: &Client, to: &str) -> Vec<String> {
+    let items = items(client, to).await;
+    items.children().filter_map(|item| item.attr("jid")).map(str::to_owned).collect()
 }

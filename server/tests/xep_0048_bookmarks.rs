@@ -13,7 +13,7 @@ use crate::kit::{Client, Cloister, element};
 
 pub const ROOMS: &str = "urn:xmpp:bookmarks:1";
 pub const LIST: &str = "storage:bookmarks";
-const ROOMS_NOTIFY: &str = "urn:xmpp:bookmarks:1+notify";
+pub const ROOMS_NOTIFY: &str = "urn:xmpp:bookmarks:1+notify";
 const LIST_NOTIFY: &str = "storage:bookmarks+notify";
 
 /// Where earlier versions have kept them.
@@ -108,7 +108,7 @@ pub async fn devices(cloister: &Cloister) -> (Client, Client, Client) {
 }
 
 /// Puts what an earlier version would have stored for juliet.
-async fn was_stored(cloister: &Cloister, inner: &str) {
+pub async fn was_stored(cloister: &Cloister, inner: &str) {
     cloister.account("juliet", "balcony").await;
     let mut batch = Batch::new();
     batch.put(&PRIVATE, &("localhost", "juliet", LIST), &query(inner));

@@ -11,6 +11,8 @@ pub mod managed;
 pub mod omemo;
 pub mod pubsub;
 mod raw;
+pub mod rooms;
+pub mod rooms_admin;
 pub mod sasl2;
 pub mod scram;
 mod server;
