@@ -3,6 +3,10 @@
 passed, failed = 0, []
 
 
+class NotSeen(Exception):
+    """Something that should have come did not. The text says what, and what was there instead."""
+
+
 def claim(what, holds):
     """Says whether something that must be so is so."""
     global passed

@@ -21,9 +21,9 @@ import slixmpp
 import slixmpp_omemo
 
 import demo
-from claims import claim, conclusion, remark
+from claims import NotSeen, claim, conclusion, remark
 from omemo_device import NEW, OLD, Device
-from profanity import NotSeen, Profanity
+from profanity import Profanity
 
 
 def sealed(message, text):

@@ -22,7 +22,7 @@ from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import StanzaPath
 from slixmpp_omemo import XEP_0384
 
-from profanity import NotSeen
+from claims import NotSeen
 
 PATIENCE = 60
 OLD = oldmemo.oldmemo.NAMESPACE

@@ -10,6 +10,8 @@ import pathlib
 import re
 import subprocess
 
+from claims import NotSeen
+
 PATIENCE = 60
 COLUMNS, LINES = 160, 120
 
@@ -33,10 +35,6 @@ port={port}
 tls.policy=force
 password={password}
 """
-
-
-class NotSeen(Exception):
-    """Something that should have come did not. The text says what, and what was there instead."""
 
 
 class Profanity:
