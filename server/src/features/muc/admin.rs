@@ -100,8 +100,15 @@ pub async fn set(cx: &Ctx, iq: Iq) -> Result<Reply, StanzaError> {
     let wanted = read(&iq)?;
     let turn = rooms::turn(cx, &address(&iq)?).await?.ok_or(Condition::ItemNotFound)?;
     let actor = Actor::of(&turn.state(), &iq.from.bare());
+    if !turn.state().is_there_for(&iq.from.bare()) {
+        return Err(Condition::ItemNotFound.into());
+    }
     for one in &wanted {
         if let What::Affiliation(account, to, _) = &one.what {
+            if actor.affiliation < Affiliation::Admin {
+                // §9: before it is told which accounts there are.
+                return Err(Condition::Forbidden.into());
+            }
             check_account(cx, turn.jid(), account, *to).await?;
         }
     }

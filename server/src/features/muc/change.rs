@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use super::affiliation::{Affiliation, Role};
 use super::edit::Edit;
+use super::follow_up;
 use super::item::{self, Item};
 use super::leave::{self, Removal};
 use super::news::{self, Cause};
@@ -125,6 +126,7 @@ pub async fn apply_and(
             let cause = Cause { actor: actor.nick.clone(), reason: one.reason.clone() };
             follow(state, one, cause, now);
         }
+        follow_up::bookmarks(cx, state, &changed);
     })
     .await?;
     Ok(changed)

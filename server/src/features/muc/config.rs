@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::affiliation::Role;
 pub use super::affiliation::Roles;
+use crate::config::RoomDefaults;
 use crate::features::pubsub::config::named;
 
 named! {
@@ -36,39 +37,16 @@ impl Who {
     }
 }
 
-/// What a host's operator wants a new room to be, if its creator says nothing else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RoomDefaults {
-    /// Only members may enter.
-    pub members_only: bool,
-    /// Only moderators see real JIDs.
-    pub anonymous: bool,
-    /// Others find the room in the list of its service.
-    pub public: bool,
-    /// It stays when the last occupant leaves.
-    pub persistent: bool,
-    /// Its messages are kept.
-    pub archive: bool,
-    /// Who is no member has no voice.
-    pub moderated: bool,
-    /// The most occupants; `None`: what the service allows.
-    pub max_users: Option<u32>,
-}
-
-impl Default for RoomDefaults {
-    /// A room for people who know each other.
-    fn default() -> Self {
-        RoomDefaults {
-            members_only: true,
-            anonymous: false,
-            public: false,
-            persistent: true,
-            archive: true,
-            moderated: false,
-            max_users: None,
-        }
-    }
-}
+/// A room for people who know each other, with as many occupants as the service allows.
+const FOR_A_GROUP: RoomDefaults = RoomDefaults {
+    members_only: true,
+    anonymous: false,
+    public: false,
+    persistent: true,
+    archive: true,
+    moderated: false,
+    max_users: usize::MAX,
+};
 
 /// Messages that somebody gets who enters and does not say how many (§7.2.13), if the owner says
 /// nothing else: about a screen.
@@ -106,7 +84,7 @@ pub struct Config {
     /// `muc#roomconfig_persistentroom`: it stays when the last occupant leaves.
     #[serde(rename = "pe")]
     pub persistent: bool,
-    /// `muc#roomconfig_roomsecret`, as it is typed at the door (§7.2.6), and never empty; the owner's
+    /// `muc#roomconfig_roomsecret`, as it is typed at the door (§7.2.5), and never empty; the owner's
     /// form shows it. `None`: no password.
     #[serde(rename = "pw")]
     pub password: Option<String>,
@@ -132,10 +110,6 @@ pub struct Config {
     /// `muc#maxhistoryfetch`: messages for somebody who enters and does not say how many.
     #[serde(rename = "h")]
     pub history: u32,
-    /// How long its messages are kept, as the configuration file writes it (`30d`); `None`: as the
-    /// host says.
-    #[serde(rename = "rt")]
-    pub retention: Option<String>,
     /// XEP-0500: seconds that somebody without a moderator's role waits between two messages; 0: none.
     #[serde(rename = "sm")]
     pub slow_mode_seconds: u32,
@@ -149,7 +123,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Config::of(&RoomDefaults::default())
+        Config::of(&FOR_A_GROUP)
     }
 }
 
@@ -168,7 +142,7 @@ impl Config {
             public: defaults.public,
             persistent: defaults.persistent,
             password: None,
-            max_users: defaults.max_users,
+            max_users: u32::try_from(defaults.max_users).ok(),
             // §7.8.2: in a members-only room an invitation makes a member, which is the admins' right.
             allow_invites: !defaults.members_only,
             allow_private_messages: Who::Anyone,
@@ -177,7 +151,6 @@ impl Config {
             get_member_list: Roles::EVERYBODY,
             archive: defaults.archive,
             history: HISTORY,
-            retention: None,
             slow_mode_seconds: 0,
             allow_voice_requests: true,
             contacts: Vec::new(),
@@ -204,7 +177,7 @@ mod tests {
             persistent: false,
             archive: false,
             moderated: true,
-            max_users: Some(5),
+            max_users: 5,
         };
         let room = Config::of(&not);
         assert!(!room.members_only && room.anonymous && room.public && !room.persistent);

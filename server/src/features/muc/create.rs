@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::affiliation::Affiliation;
-use super::config::{Config, RoomDefaults};
+use super::config::Config;
 use super::edit;
 use super::room::{Room, Turn};
 use super::rooms::Rooms;
@@ -26,7 +26,7 @@ pub async fn create(cx: &Ctx, jid: &BareJid, owner: &BareJid) -> Result<Option<T
     let Some((host, _)) = cx.server.rooms(jid.domain()) else {
         return Err(Condition::ItemNotFound.into());
     };
-    let config = Config::of(&defaults(&host.defaults));
+    let config = Config::of(&host.defaults);
     make(cx, jid, config, &[(owner.clone(), Affiliation::Owner)], true).await
 }
 
@@ -73,19 +73,6 @@ pub async fn make(
     let turn = room.turn().await;
     rooms.insert(room);
     Ok(Some(turn))
-}
-
-/// What the host's operator wants a new room to be.
-pub fn defaults(of: &crate::config::RoomDefaults) -> RoomDefaults {
-    RoomDefaults {
-        members_only: of.members_only,
-        anonymous: of.anonymous,
-        public: of.public,
-        persistent: of.persistent,
-        archive: of.archive,
-        moderated: of.moderated,
-        max_users: u32::try_from(of.max_users).ok(),
-    }
 }
 
 async fn check_right(cx: &Ctx, jid: &BareJid, owner: &BareJid) -> Result<(), StanzaError> {

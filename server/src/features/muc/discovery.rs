@@ -34,14 +34,13 @@ pub(super) fn register(on: &mut Registry) {
         ns::DISCO_INFO,
         ns::DISCO_ITEMS,
         ns::MUC,
-        ns::OCCUPANT_ID,
         "http://jabber.org/protocol/muc#stable_id",
         "http://jabber.org/protocol/muc#request",
         "http://jabber.org/protocol/muc#register",
     ] {
         on.disco(&[Scope::Room], feature);
     }
-    for feature in [ns::RSM, ns::OCCUPANT_ID, "http://jabber.org/protocol/muc#stable_id"] {
+    for feature in [ns::RSM, "http://jabber.org/protocol/muc#stable_id"] {
         on.disco(&[Scope::Rooms], feature);
     }
     on.items(&[Scope::Rooms], public);

@@ -29,7 +29,7 @@ struct Guest<'a> {
 /// is about, in this order (§7.1). A room that is not there is made.
 ///
 /// # Errors
-/// As §7.2.6 to §7.2.12.
+/// As §7.2.5 to §7.2.11.
 pub async fn enter(
     cx: &Ctx,
     presence: Presence,
@@ -76,7 +76,7 @@ impl Guest<'_> {
         says: Vec<Element>,
         is_new: bool,
     ) -> Result<(), StanzaError> {
-        self.judge(cx, &turn.state(), is_new)?;
+        self.judge(cx, &turn.state())?;
         // Read before he sits, so that nothing comes between his own presence and what was said.
         let before = welcome::before(cx, turn, self.joining.history.clone()).await?;
         self.take_seat(cx, turn, says, is_new, &before)
@@ -113,25 +113,25 @@ impl Guest<'_> {
     }
 
     /// Whether he may come in.
-    fn judge(&self, cx: &Ctx, state: &State, is_new: bool) -> Result<(), StanzaError> {
+    fn judge(&self, cx: &Ctx, state: &State) -> Result<(), StanzaError> {
         let account = self.session.account();
         let affiliation = state.affiliation(account);
         let config = state.config();
         let auth = |condition| StanzaError::new(condition).with_type(ErrorType::Auth);
-        if state.stored.is_locked && affiliation < Affiliation::Owner && !is_new {
+        if !state.is_there_for(account) {
             // §7.2.10
             return Err(Condition::ItemNotFound.into());
         }
         if affiliation == Affiliation::Outcast {
-            // §7.2.8
+            // §7.2.7
             return Err(Condition::Forbidden.into());
         }
         if config.members_only && affiliation < Affiliation::Member {
-            // §7.2.7
+            // §7.2.6
             return Err(Condition::RegistrationRequired.into());
         }
         if config.password.is_some() && config.password != self.joining.password {
-            // §7.2.6
+            // §7.2.5
             return Err(auth(Condition::NotAuthorized));
         }
         self.judge_nick(state)?;
@@ -140,13 +140,13 @@ impl Guest<'_> {
         let count = u32::try_from(state.occupants.len()).unwrap_or(u32::MAX);
         let is_privileged = affiliation >= Affiliation::Admin && count < limit;
         if !is_in && count >= config.max_users_within(limit) && !is_privileged {
-            // §7.2.10: "Max Users"
+            // §7.2.9
             return Err(StanzaError::new(Condition::ServiceUnavailable).with_type(ErrorType::Wait));
         }
         Ok(())
     }
 
-    /// §7.2.9: somebody else's nickname, by use or by registration.
+    /// §7.2.8: somebody else's nickname, by use or by registration.
     fn judge_nick(&self, state: &State) -> Result<(), StanzaError> {
         let account = self.session.account();
         let user = state.occupants.get(self.nick.key()).map(|occupant| &occupant.account);
@@ -232,7 +232,7 @@ pub fn tell_others_to(state: &State, own: &Occupant, session: &Session) {
     let _ = hand_over(session, seen);
 }
 
-/// §7.2.17: presence of somebody who does not say that he wants to enter, and is not in: his client
+/// §7.2.18: presence of somebody who does not say that he wants to enter, and is not in: his client
 /// has lost track, and is told so.
 pub fn not_inside(cx: &Ctx, to: &Jid) {
     let Some(session) = &cx.session else { return };

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::room::Turn;
+use super::room::{State, Turn};
 use super::rooms::{self, Rooms};
 use super::trees::{ROOMS, address};
 use super::{destroy, follow_up};
@@ -64,15 +64,19 @@ pub async fn look(cx: &Ctx, jid: &BareJid) -> Result<(), StanzaError> {
     Ok(())
 }
 
+/// Whether the sessions of its people, from before the start of the server, may still be resumed.
+pub fn is_waiting(cx: &Ctx, state: &State) -> bool {
+    let (now, started) = (cx.server.clock.now(), cx.server.started);
+    state.stored.created < started && now.since(started) < cx.server.config().timeouts.resume
+}
+
 fn is_over(cx: &Ctx, turn: &Turn) -> bool {
     let (now, state) = (cx.server.clock.now(), turn.state());
     if !state.occupants.is_empty() {
         return false;
     }
     if !state.config().persistent || state.stored.is_locked {
-        let patience = cx.server.config().timeouts.resume;
-        return now.since(cx.server.started) >= patience
-            && now.since(state.stored.created) >= patience;
+        return !is_waiting(cx, &state);
     }
     let grace = cx.server.rooms(state.jid.domain()).map(|(rooms, _)| rooms.empty_after);
     let since = state.stored.deserted;

@@ -10,12 +10,25 @@ use super::affiliation::Affiliation;
 use super::change::Changed;
 use super::invite::{self, Invitation};
 use super::letter;
-use super::room::Room;
+use super::room::{Room, State};
 use crate::feature::Ctx;
 use crate::features::bookmarks;
 use crate::jid::{BareJid, Jid};
 
-/// Accounts have other affiliations now.
+/// Has the bookmarks of accounts follow their affiliations. It is asked for while the room's turn is
+/// held, so that of two changes the later one counts.
+pub fn bookmarks(cx: &Ctx, state: &State, changed: &[Changed]) {
+    for one in changed {
+        let (was, is) = (one.from >= Affiliation::Member, one.to >= Affiliation::Member);
+        match (was, is) {
+            (false, true) => bookmark(cx, state, &one.account),
+            (true, false) => bookmarks::remove_soon(cx, &one.account, &state.jid),
+            _ => {}
+        }
+    }
+}
+
+/// Accounts have other affiliations now: who is new is invited, and the bookmarks are kept up with.
 pub async fn affiliations(cx: &Ctx, room: &Arc<Room>, by: Option<&BareJid>, changed: &[Changed]) {
     for one in changed {
         if one.from == Affiliation::None
@@ -23,12 +36,6 @@ pub async fn affiliations(cx: &Ctx, room: &Arc<Room>, by: Option<&BareJid>, chan
             && let Some(by) = by.filter(|by| **by != one.account)
         {
             invite(cx, room, by, one).await;
-        }
-        let (was, is) = (one.from >= Affiliation::Member, one.to >= Affiliation::Member);
-        match (was, is) {
-            (false, true) => bookmark(cx, room, &one.account),
-            (true, false) => bookmarks::remove_soon(cx, &one.account, room.jid()),
-            _ => {}
         }
     }
     bookmarks::caught_up(cx).await;
@@ -58,24 +65,22 @@ async fn invite(cx: &Ctx, room: &Room, by: &BareJid, changed: &Changed) {
 
 /// A new room was configured, and is open to its people.
 pub async fn opened(cx: &Ctx, room: &Arc<Room>) {
-    let members: Vec<BareJid> = {
+    {
         let state = room.state();
         let belongs = |affiliation| affiliation >= Affiliation::Member;
         let all = state.relations.iter().filter(|(_, relation)| belongs(relation.affiliation));
-        all.map(|(account, _)| account.clone()).collect()
-    };
-    members.iter().for_each(|account| bookmark(cx, room, account));
+        all.for_each(|(account, _)| bookmark(cx, &state, account));
+    }
     bookmarks::caught_up(cx).await;
 }
 
-fn bookmark(cx: &Ctx, room: &Room, account: &BareJid) {
-    let state = room.state();
+fn bookmark(cx: &Ctx, state: &State, account: &BareJid) {
     if !state.config().persistent || state.stored.is_locked {
         return;
     }
     let name = Some(state.config().name.as_str()).filter(|name| !name.is_empty());
     let nick = state.relations.get(account).and_then(|relation| relation.nick.as_deref());
-    bookmarks::add_soon(cx, account, room.jid(), name, nick);
+    bookmarks::add_soon(cx, account, &state.jid, name, nick);
 }
 
 /// A room is no more to which these belonged.

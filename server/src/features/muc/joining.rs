@@ -8,7 +8,7 @@ use crate::xml::Element;
 /// The `<x/>` of a presence that is meant to enter.
 #[derive(Clone, Debug)]
 pub struct Joining {
-    /// §7.2.6
+    /// §7.2.5
     pub password: Option<String>,
     /// §7.2.14
     pub history: Wanted,

@@ -9,7 +9,7 @@ use super::nick::NickKey;
 use super::occupants::{Device, Occupant};
 use super::room::{State, Turn};
 use super::status::Status;
-use super::{resume, rooms};
+use super::{expire, resume, rooms};
 use crate::clock::Timestamp;
 use crate::feature::Ctx;
 use crate::jid::BareJid;
@@ -20,7 +20,7 @@ use crate::xml::Element;
 /// Why somebody has to go.
 #[derive(Clone, Debug, Default)]
 pub struct Removal {
-    /// §15.6.2
+    /// §16.6.2
     pub codes: Vec<Status>,
     /// Whose doing it is.
     pub cause: Cause,
@@ -61,7 +61,8 @@ pub async fn close_empty(cx: &Ctx, turn: Turn) -> Result<(), StanzaError> {
     let is_over = {
         let state = turn.state();
         let lasts = state.config().persistent && !state.stored.is_locked;
-        state.occupants.is_empty() && !lasts
+        // After a start it waits for those who may still come back to their seats.
+        state.occupants.is_empty() && !lasts && !expire::is_waiting(cx, &state)
     };
     if is_over {
         destroy::remove(cx, &turn).await?;

@@ -16,8 +16,8 @@ use super::outbox::Said;
 use super::retraction::Wish;
 use super::room::{Room, State};
 use super::stored::{self, Author, Reflected};
-use super::{occupant_id, sanitize, slow_mode, subject};
-use crate::archive::{Entry, Owner, Retention};
+use super::{archive, occupant_id, sanitize, slow_mode, subject};
+use crate::archive::{Entry, Retention};
 use crate::clock::Timestamp;
 use crate::feature::Ctx;
 use crate::features::mam::policy;
@@ -25,7 +25,7 @@ use crate::jid::BareJid;
 use crate::router::{Addressed, Counted, ParcelKind, Pending, Weight, answer_to, weigh};
 use crate::stanza::{Condition, Message, StanzaError, error_answer};
 use crate::store::StoreError;
-use crate::xml::Element;
+use crate::xml::{Element, Step};
 
 /// A message that has been judged: what goes to the archive, and to all.
 pub struct Ready {
@@ -69,7 +69,7 @@ pub async fn say(
         return subject::change(cx, room, message, counted).await;
     }
     let pending = Pending::begin(session).await;
-    let size = message.element().children().count() * 64 + 1024;
+    let size = size(message.element());
     let place = cx.server.archive.room(size, cx.server.retention(room.jid())).await;
     let head = message.element().without_children();
     let mut state = room.state();
@@ -85,6 +85,21 @@ pub async fn say(
     send(cx, room, ready, way);
     drop(state);
     Ok(())
+}
+
+/// About how many bytes a message takes in the queue of the archive: what is longer than its tags is
+/// text and attributes.
+fn size(message: &Element) -> usize {
+    let step = |step: Step<'_>| match step {
+        Step::Text(text) => text.len(),
+        Step::Open(element) => {
+            let attributes = element.attributes().map(|it| it.name().len() + it.value().len() + 4);
+            2 * element.name().len() + element.ns().len() + 16 + attributes.sum::<usize>()
+        }
+        Step::Close(_) => 0,
+    };
+    // With what the room adds: who said it, and under which id.
+    message.walk().map(step).sum::<usize>() + 512
 }
 
 /// The message as the room says it on.
@@ -134,23 +149,18 @@ pub fn send(cx: &Ctx, room: &Arc<Room>, ready: Ready, way: Way) {
     let retention = server.retention(room.jid());
     let Some(text) = ready.text.filter(|_| retention > Retention::Nothing) else {
         let message = Addressed::groupchat(&ready.element, None, server.clock.now());
-        let archive = server.archive.clone();
-        archive.pass(move || {
+        let kept = server.archive.clone();
+        kept.pass(move || {
             settle(counted, false);
             room.say(&server, Said { message, number: None, pending, only: None });
         });
         return;
     };
-    let entry = Entry {
-        owners: vec![Owner { account: room.jid().clone(), with: room.jid().clone() }],
-        text: text.clone(),
-        handled: counted.as_ref().and_then(Counted::handled),
-        queued: None,
-        retention,
-    };
-    let archive = server.archive.clone();
+    let handled = counted.as_ref().and_then(Counted::handled);
+    let entry = Entry { handled, ..archive::entry(room.jid(), text.clone(), retention) };
+    let kept = server.archive.clone();
     let (weight, wish) = (ready.weight, ready.wish);
-    archive.append(place, entry, move |kept| match kept {
+    kept.append(place, entry, move |done| match done {
         Ok(number) => {
             settle(counted, true);
             let message = live(&room, &text, number, weight);

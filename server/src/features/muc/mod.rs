@@ -88,26 +88,14 @@ pub fn register(on: &mut Registry) {
         status: Status::Complete,
         note: "the clients' business; they pass",
     });
-    on.implements(Spec {
-        id: "XEP-0421",
-        name: "Occupant identifiers for semi-anonymous MUCs",
-        version: "1.0.1",
-        status: Status::Complete,
-        note: "",
-    });
-    on.implements(Spec {
-        id: "XEP-0500",
-        name: "MUC Slow Mode",
-        version: "0.1.1",
-        status: Status::Complete,
-        note: "",
-    });
     trees::register(on);
     archive::register(on);
     discovery::register(on);
     moderation::register(on);
     register::register(on);
     self_ping::register(on);
+    occupant_id::register(on);
+    slow_mode::register(on);
     resume::register(on);
     account::register(on);
     expire::register(on);

@@ -31,7 +31,7 @@ pub struct News {
     pub nick: Option<String>,
     /// Whose doing it was, and why.
     pub cause: Cause,
-    /// What everybody is told (§15.6.2).
+    /// What everybody is told (§16.6.2).
     pub codes: Vec<Status>,
     /// What the item stands beside, such as `<destroy/>`.
     pub beside: Option<Element>,
@@ -136,7 +136,7 @@ pub fn tell_device(device: &Device, news: &News, from: &Jid, own: &[Status], now
     device.tell(device.presence(&presence));
 }
 
-/// §15.5.3 `muc#roomconfig_presencebroadcast`: whether others learn of occupants of that role.
+/// §16.5.3 `muc#roomconfig_presencebroadcast`: whether others learn of occupants of that role.
 pub fn is_broadcast(state: &State, role: Role) -> bool {
     state.config().presence_broadcast.contains(role)
 }

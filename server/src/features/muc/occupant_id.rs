@@ -8,9 +8,22 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::feature::{Registry, Scope, Spec, Status};
 use crate::jid::BareJid;
 use crate::ns;
 use crate::xml::Element;
+
+/// Declares what belongs to the specification.
+pub(super) fn register(on: &mut Registry) {
+    on.implements(Spec {
+        id: "XEP-0421",
+        name: "Occupant identifiers for semi-anonymous MUCs",
+        version: "1.0.1",
+        status: Status::Complete,
+        note: "",
+    });
+    on.disco(&[Scope::Rooms, Scope::Room], ns::OCCUPANT_ID);
+}
 
 /// The id of an account in the room with that secret.
 pub fn id(secret: &str, account: &BareJid) -> String {

@@ -199,7 +199,7 @@ pub async fn create(
     let host = cx.server.rooms(room.domain()).filter(|_| room.local().is_some());
     let (host, _) = host.ok_or_else(|| no_rooms(cx, room))?;
     check_accounts(cx, room, owners, Affiliation::Owner).await?;
-    let begin = Config { persistent: true, ..Config::of(&create::defaults(&host.defaults)) };
+    let begin = Config { persistent: true, ..Config::of(&host.defaults) };
     let (config, retention) = wished(cx, &begin, wish)?;
     if !config.persistent {
         return Err(Error::Empty);

@@ -3,9 +3,21 @@
 use super::affiliation::{Affiliation, Role};
 use super::room::State;
 use crate::clock::Timestamp;
+use crate::feature::{Registry, Spec, Status};
 use crate::ns;
 use crate::router::Session;
 use crate::stanza::{Condition, ErrorType, Message, StanzaError};
+
+/// Declares what belongs to the specification.
+pub(super) fn register(on: &mut Registry) {
+    on.implements(Spec {
+        id: "XEP-0500",
+        name: "MUC Slow Mode",
+        version: "0.1.1",
+        status: Status::Complete,
+        note: "",
+    });
+}
 
 /// Speakers who are remembered before those are forgotten who have waited long enough.
 const SPEAKERS_MAX: usize = 1024;

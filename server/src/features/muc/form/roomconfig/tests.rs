@@ -58,7 +58,6 @@ fn other() -> Config {
         get_member_list: Roles::NOBODY,
         archive: false,
         history: 50,
-        retention: None,
         slow_mode_seconds: 20,
         allow_voice_requests: true,
         contacts: vec!["crone1@shakespeare.lit".into()],
