@@ -14,6 +14,7 @@ use rustls::sign::CertifiedKey;
 use webpki::{EndEntityCert, Error, KeyUsage};
 
 use super::secret::{FileError, check_secret, read_file, read_secret};
+use crate::clock::Timestamp;
 
 /// More than any chain is long; a bundle of all authorities is no chain.
 const LONGEST_CHAIN: usize = 16;
@@ -151,6 +152,35 @@ pub(super) fn pair(
     })
 }
 
+/// What a certificate says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The domain names that it is for.
+    pub names: Vec<String>,
+    /// When it begins to hold.
+    pub not_before: Option<Timestamp>,
+    /// When it ends.
+    pub not_after: Option<Timestamp>,
+}
+
+/// Reads what a certificate says of itself; nothing of what is none.
+pub fn facts(own: &CertificateDer<'_>) -> Facts {
+    let Ok(certificate) = EndEntityCert::try_from(own) else { return Facts::default() };
+    let moment = |time: UnixTime| Timestamp(time.as_secs().saturating_mul(1_000_000));
+    Facts {
+        names: certificate.valid_dns_names().map(str::to_owned).collect(),
+        // webpki tells both ends of the period only to whoever is outside.
+        not_before: match error_at(&certificate, Duration::ZERO) {
+            Error::CertNotValidYet { not_before, .. } => Some(moment(not_before)),
+            _ => None,
+        },
+        not_after: match error_at(&certificate, Duration::from_secs(u64::MAX)) {
+            Error::CertExpired { not_after, .. } => Some(moment(not_after)),
+            _ => None,
+        },
+    }
+}
+
 /// What clients may complain of when they are shown this certificate for this domain.
 ///
 /// An internationalised domain must be given in its ASCII form; any other is not compared.
@@ -252,6 +282,14 @@ mod tests {
     #[test]
     fn a_certificate_before_its_time_points_to_the_clock() {
         assert_eq!(on_day(99), [CertificateWarning::NotValidYet]);
+    }
+
+    #[test]
+    fn a_certificate_tells_its_period_and_its_names() {
+        let facts = facts(&certificate(rcgen::ExtendedKeyUsagePurpose::ServerAuth));
+        let day = |day: u64| Some(Timestamp(day * DAY_SECONDS * 1_000_000));
+        assert_eq!((facts.not_before, facts.not_after), (day(100), day(190)));
+        assert_eq!(facts.names, ["example.org"]);
     }
 
     #[test]

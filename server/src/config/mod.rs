@@ -10,7 +10,9 @@
 
 pub mod certificate;
 mod declare;
+mod network;
 mod options;
+mod origin;
 mod quantity;
 mod reference;
 mod report;
@@ -26,16 +28,20 @@ mod table;
 mod tests;
 mod uri;
 mod value;
+mod web;
 
 use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+pub use network::Network;
 pub use options::{
-    Archive, Auth, Contact, Encryption, File, HostTable, Limits, ListenTable, LogLevel,
-    PasswordHash, RoomCreators, RoomUsers, RoomsTable, Store, Timeouts, Tls, TlsVersion,
+    Archive, Auth, Contact, Encryption, File, HostTable, Http, InviteCreators, InvitesTable,
+    Limits, ListenTable, LogLevel, PasswordHash, RoomCreators, RoomUsers, RoomsTable, Store,
+    Timeouts, Tls, TlsVersion, Upload, UploadTable,
 };
-pub use quantity::Size;
+pub use origin::{Origin, WebAddress};
+pub use quantity::{Size, parse_duration};
 pub use reference::{example, reference};
 pub use report::{ConfigErrors, Finding, Warning};
 pub use retention::Retention;
@@ -43,6 +49,7 @@ pub use rooms::{RoomDefaults, Rooms};
 pub use service::{Service, ServiceKind};
 pub use uri::Uri;
 pub use value::{At, SecretPath};
+pub use web::{Invites, Uploads};
 
 use crate::jid::Domain;
 use report::Report;
@@ -89,6 +96,10 @@ pub struct Config {
     pub store: Store,
     /// The messages that are kept.
     pub archive: Archive,
+    /// What browsers ask.
+    pub http: Http,
+    /// Files of all domains.
+    pub upload: Upload,
 }
 
 /// A domain that is served.
@@ -112,6 +123,12 @@ pub struct Host {
     pub services: Vec<Service>,
     /// Its rooms. They have an address if they are among the services.
     pub rooms: Rooms,
+    /// Where its pages and files are, if it is not the domain itself.
+    pub web: Option<WebAddress>,
+    /// Files that its people upload. They may if the service is among the services.
+    pub upload: Uploads,
+    /// How people get an account.
+    pub invites: Invites,
 }
 
 impl Host {
@@ -135,6 +152,14 @@ pub struct Listen {
     pub c2s: Vec<SocketAddr>,
     /// Clients that begin with TLS.
     pub c2s_tls: Vec<SocketAddr>,
+    /// HTTP, and XMPP where it is asked for, inside TLS.
+    pub https: Vec<SocketAddr>,
+    /// HTTP behind a web server on this machine: loopback addresses.
+    pub http: Vec<SocketAddr>,
+    /// The operator's: loopback addresses.
+    pub local: Vec<SocketAddr>,
+    /// Who begins connections with the PROXY protocol.
+    pub proxies: Vec<Network>,
 }
 
 impl Config {

@@ -4,11 +4,17 @@
 //! is chosen for a club of a few hundred people on a small machine; a bound says what would break
 //! the server or its users, not what is usual.
 
+mod web;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use web::{Http, InviteCreators, InvitesTable, Upload, UploadTable};
+
 use super::declare::{choice, section};
+use super::network::Network;
+use super::origin::WebAddress;
 use super::quantity::Size;
 use super::retention::Retention;
 use super::uri::Uri;
@@ -65,6 +71,12 @@ section! {
 
         /// Messages that are kept.
         archive: Archive, default {};
+
+        /// HTTP: what browsers and phones ask.
+        http: Http, default {};
+
+        /// Files that all domains keep (XEP-0363).
+        upload: Upload, default {};
     }
 }
 
@@ -112,8 +124,18 @@ section! {
         /// nor an entry in the DNS.
         pubsub: At<Domain>, optional "pubsub.example.org";
 
+        /// Where the domain's pages and files are, as clients see it. Left out, it is the domain
+        /// itself, at the first port of `listen.https`. The certificate has to have that name, too.
+        web: WebAddress, optional "https://chat.example.org";
+
         /// Rooms in which people talk together (XEP-0045).
         rooms: RoomsTable, default {};
+
+        /// Files that people send each other (XEP-0363).
+        upload: UploadTable, default {};
+
+        /// How people get an account (XEP-0401, XEP-0445).
+        invites: InvitesTable, default {};
     }
 }
 
@@ -259,6 +281,23 @@ section! {
 
         /// For clients that begin with TLS (XEP-0368).
         c2s_tls: Vec<At<SocketAddr>>, default ["[::]:5223", "0.0.0.0:5223"];
+
+        /// For everything else that clients need, inside TLS: files, invitations, WebSockets
+        /// (RFC 7395) and BOSH (XEP-0206). Clients that ask for it (ALPN) are served XMPP here as
+        /// well, so that port 443 alone gets through strict firewalls.
+        https: Vec<At<SocketAddr>>, default ["[::]:5443", "0.0.0.0:5443"];
+
+        /// The same without TLS, for a web server on this machine that does the TLS in front of it:
+        /// loopback addresses only. What was not asked by HTTPS there (`X-Forwarded-Proto`) is refused.
+        http: Vec<At<SocketAddr>>, default [];
+
+        /// For the operator: console, metrics, health. Loopback addresses only.
+        local: Vec<At<SocketAddr>>, default ["127.0.0.1:5280"];
+
+        /// Proxies that say at the beginning of each connection whose it is (the PROXY protocol of
+        /// HAProxy), for `c2s`, `c2s_tls` and `https`: IP addresses, or networks. From these
+        /// a connection without it is refused; from others nothing of the kind is believed.
+        proxies: Vec<Network>, default [];
     }
 }
 

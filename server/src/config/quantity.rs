@@ -75,8 +75,11 @@ impl fmt::Display for Size {
     }
 }
 
-/// Reads "300s" or "1h 30m". The error says what is wrong with the text and what to write.
-pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+/// Reads "300s" or "1h 30m".
+///
+/// # Errors
+/// What is wrong with the text and what to write.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let mut rest = text;
     let mut total: u64 = 0;
     let mut smallest = u64::MAX;

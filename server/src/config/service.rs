@@ -7,12 +7,10 @@
 //! Our choice: an address that nobody wrote gives way to nothing. If it is taken, the operator says
 //! which of the two is meant; rooms that change their address are other rooms.
 
+use super::At;
 use super::options::HostTable;
 use super::report::Report;
 use crate::jid::Domain;
-
-/// What stands before a domain in the address of its rooms, unless another one is written.
-const ROOMS: &str = "rooms";
 
 /// What a service does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,7 +19,12 @@ pub enum ServiceKind {
     Pubsub,
     /// Rooms (XEP-0045).
     Rooms,
+    /// Files (XEP-0363).
+    Upload,
 }
+
+/// All that there are.
+const KINDS: [ServiceKind; 3] = [ServiceKind::Pubsub, ServiceKind::Rooms, ServiceKind::Upload];
 
 /// A service of a domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +50,7 @@ impl ServiceKind {
         match self {
             ServiceKind::Pubsub => "host.pubsub",
             ServiceKind::Rooms => "host.rooms.domain",
+            ServiceKind::Upload => "host.upload.domain",
         }
     }
 
@@ -54,8 +58,33 @@ impl ServiceKind {
     const fn label(self) -> &'static str {
         match self {
             ServiceKind::Pubsub => "pubsub",
-            ServiceKind::Rooms => ROOMS,
+            ServiceKind::Rooms => "rooms",
+            ServiceKind::Upload => "upload",
         }
+    }
+
+    /// Whether a host has it although no address of it is written.
+    fn is_wanted(self, host: &HostTable) -> bool {
+        match self {
+            ServiceKind::Pubsub => host.pubsub.is_some(),
+            ServiceKind::Rooms => host.rooms.enabled,
+            ServiceKind::Upload => host.upload.enabled,
+        }
+    }
+
+    /// The address that is written.
+    const fn written(self, host: &HostTable) -> Option<&At<Domain>> {
+        match self {
+            ServiceKind::Pubsub => host.pubsub.as_ref(),
+            ServiceKind::Rooms => host.rooms.domain.as_ref(),
+            ServiceKind::Upload => host.upload.domain.as_ref(),
+        }
+    }
+
+    /// The address below the host's domain. Nothing for what has no names below it: an IPv6 address, or
+    /// a name that is too long already.
+    fn below(self, domain: &Domain) -> Option<Domain> {
+        Domain::parse(&format!("{}.{}", self.label(), domain.as_str())).ok()
     }
 }
 
@@ -106,42 +135,38 @@ fn text(claim: &Claim, taken: &str, is_domain: bool) -> String {
 
 /// Reports a domain below which there can be no address, such as a very long one.
 fn check_default(host: &HostTable, report: &mut Report<'_>) {
-    let wants = host.rooms.enabled && host.rooms.domain.is_none();
-    if !wants || report.is_mistaken("host.rooms.domain") {
-        return;
-    }
-    if let Some(domain) = host.domain.as_ref().filter(|domain| below(&domain.value).is_none()) {
+    let Some(domain) = &host.domain else { return };
+    for kind in KINDS {
+        let is_made = kind.is_wanted(host) && kind.written(host).is_none();
+        if !is_made || report.is_mistaken(kind.key()) || kind.below(&domain.value).is_some() {
+            continue;
+        }
+        let label = kind.label();
         let text = format!(
-            "is not written, and \"{ROOMS}.{}\" is no domain; write an address below this host, or \
-             enabled = false, in [host.{ROOMS}]",
+            "is not written, and \"{label}.{}\" is no domain; write an address below this host, or \
+             enabled = false, in [host.{label}]",
             domain.value.as_str()
         );
-        report.mistake(domain.at, ServiceKind::Rooms.key(), text);
+        report.mistake(domain.at, kind.key(), text);
     }
 }
 
-/// The addresses of a host's services: one line for each kind.
+/// The addresses of a host's services: one for each kind that it has.
 fn claims(host: &HostTable) -> impl Iterator<Item = Claim> {
-    let written = |kind, domain: &super::At<Domain>| Claim {
-        kind,
-        domain: domain.value.clone(),
-        at: domain.at,
-        is_written: true,
-    };
-    let pubsub = host.pubsub.as_ref().map(|domain| written(ServiceKind::Pubsub, domain));
-    let rooms = host.rooms.domain.as_ref().map(|domain| written(ServiceKind::Rooms, domain));
-    let rooms = rooms.or_else(|| default(host)).filter(|_| host.rooms.enabled);
-    [pubsub, rooms].into_iter().flatten()
+    let wanted = KINDS.into_iter().filter(|kind| kind.is_wanted(host));
+    wanted.filter_map(|kind| claim(kind, host))
 }
 
-/// The address that the rooms of a host have unless another one is written.
-fn default(host: &HostTable) -> Option<Claim> {
+fn claim(kind: ServiceKind, host: &HostTable) -> Option<Claim> {
+    if let Some(written) = kind.written(host) {
+        return Some(Claim {
+            kind,
+            domain: written.value.clone(),
+            at: written.at,
+            is_written: true,
+        });
+    }
+    // The address that it has unless another one is written.
     let of = host.domain.as_ref()?;
-    let domain = below(&of.value)?;
-    Some(Claim { kind: ServiceKind::Rooms, domain, at: of.at, is_written: false })
-}
-
-/// Nothing for what has no names below it: an IPv6 address, or a name that is too long already.
-fn below(domain: &Domain) -> Option<Domain> {
-    Domain::parse(&format!("{ROOMS}.{}", domain.as_str())).ok()
+    Some(Claim { kind, domain: kind.below(&of.value)?, at: of.at, is_written: false })
 }

@@ -15,7 +15,7 @@ use super::options::{File, HostTable, Limits, ListenTable};
 use super::report::Report;
 use super::secret::{check_path, read_secret};
 use super::value::{At, SecretPath};
-use super::{Check, Config, Host, Listen, rooms, service};
+use super::{Check, Config, Host, Listen, rooms, service, web};
 use crate::nix::in_nix_store;
 
 /// Linux: `sun_path` has 108 bytes with the closing zero.
@@ -33,6 +33,7 @@ pub(super) fn settle(file: File, check: Check, report: &mut Report<'_>) -> Optio
     service::check(&file.host, report);
     rooms::check(&file.host, &file.limits, report);
     check_addresses(&file.listen, report);
+    web::check(&file.listen, report);
     if let Some(pepper) = &file.pepper_file {
         check_pepper(pepper, check, report);
     }
@@ -46,14 +47,27 @@ pub(super) fn settle(file: File, check: Check, report: &mut Report<'_>) -> Optio
         log_level: file.log_level,
         worker_threads: file.worker_threads,
         hosts: settled_hosts(file.host, &file.limits)?,
-        listen: Listen { c2s: values(file.listen.c2s), c2s_tls: values(file.listen.c2s_tls) },
+        listen: settled_listen(file.listen),
         tls: file.tls,
         limits: file.limits,
         timeouts: file.timeouts,
         auth: file.auth,
         store: file.store,
         archive: file.archive,
+        http: file.http,
+        upload: file.upload,
     })
+}
+
+fn settled_listen(listen: ListenTable) -> Listen {
+    Listen {
+        c2s: values(listen.c2s),
+        c2s_tls: values(listen.c2s_tls),
+        https: values(listen.https),
+        http: values(listen.http),
+        local: values(listen.local),
+        proxies: listen.proxies,
+    }
 }
 
 fn settled_hosts(hosts: Vec<HostTable>, limits: &Limits) -> Option<Vec<Host>> {
@@ -65,6 +79,9 @@ fn settled_host(host: HostTable, limits: &Limits) -> Option<Host> {
     Some(Host {
         services: service::settled(&host),
         rooms: rooms::settled(&host.rooms, limits),
+        upload: web::uploads(&host.upload),
+        invites: web::invites(host.invites),
+        web: host.web,
         domain: host.domain?.value,
         certificate: host.certificate?.value,
         key_file: host.key_file?.value.0,
@@ -137,10 +154,16 @@ fn check_domains(hosts: &[HostTable], report: &mut Report<'_>) {
 }
 
 fn check_addresses(listen: &ListenTable, report: &mut Report<'_>) {
-    let starttls = listen.c2s.iter().map(|address| ("listen.c2s", address));
-    let direct = listen.c2s_tls.iter().map(|address| ("listen.c2s_tls", address));
-    let all: Vec<_> = starttls.chain(direct).collect();
-    if all.is_empty() {
+    let kinds = [
+        ("listen.c2s", &listen.c2s),
+        ("listen.c2s_tls", &listen.c2s_tls),
+        ("listen.https", &listen.https),
+        ("listen.http", &listen.http),
+        ("listen.local", &listen.local),
+    ];
+    let all = kinds.iter().flat_map(|(key, list)| list.iter().map(|address| (*key, address)));
+    let all: Vec<_> = all.collect();
+    if all.iter().all(|(key, _)| *key == "listen.local") {
         let at = report.written_at("listen").unwrap_or_default();
         report.warning(at, "listen", "has no address at all, so that no client can connect");
     }

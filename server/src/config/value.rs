@@ -204,6 +204,15 @@ macro_rules! count {
 
 count!(u32 usize);
 
+impl Text for String {
+    const NOUN: &'static str = "a text";
+    const SAMPLE: &'static str = "\"text\"";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        Ok(text.to_owned())
+    }
+}
+
 impl Text for Size {
     const NOUN: &'static str = "a size";
     const SAMPLE: &'static str = "\"256 KiB\"";

@@ -65,14 +65,16 @@ fn a_service_is_found_by_its_address_and_knows_its_host() {
 }
 
 #[test]
-fn there_are_rooms_below_each_domain_and_no_other_service_unless_it_is_written() {
+fn there_are_rooms_and_files_below_each_domain_and_no_other_service_unless_it_is_written() {
     let two = format!("{HOST}{}", HOST.replace("example", "chat.example"));
     let (config, _) = parse(&two).unwrap();
-    for (host, rooms) in config.hosts.iter().zip(["rooms.example.org", "rooms.chat.example.org"]) {
+    for (host, domain) in config.hosts.iter().zip(["example.org", "chat.example.org"]) {
         let found: Vec<_> =
             host.services.iter().map(|service| (service.kind, service.domain.as_str())).collect();
-        assert_eq!(found, [(ServiceKind::Rooms, rooms)]);
-        assert_eq!(config.service(rooms), Some((ServiceKind::Rooms, host)));
+        let (rooms, upload) = (format!("rooms.{domain}"), format!("upload.{domain}"));
+        assert_eq!(found, [(ServiceKind::Rooms, &*rooms), (ServiceKind::Upload, &*upload)]);
+        assert_eq!(config.service(&rooms), Some((ServiceKind::Rooms, host)));
+        assert_eq!(config.service(&upload), Some((ServiceKind::Upload, host)));
     }
 }
 
@@ -148,6 +150,7 @@ fn a_weak_count_of_iterations_is_a_warning_with_its_line() {
 
 #[test]
 fn a_server_that_nobody_can_reach_is_a_warning() {
-    let (_, warnings) = parse(&format!("listen = {{ c2s = [], c2s_tls = [] }}\n{HOST}")).unwrap();
+    let none = "listen = { c2s = [], c2s_tls = [], https = [] }";
+    let (_, warnings) = parse(&format!("{none}\n{HOST}")).unwrap();
     assert!(warnings[0].to_string().contains("no client can connect"), "{warnings:?}");
 }

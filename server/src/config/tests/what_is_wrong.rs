@@ -213,8 +213,11 @@ fn a_default_address_gives_way_to_one_that_is_written_whichever_comes_first() {
 }
 
 #[test]
-fn a_domain_with_no_name_below_it_needs_an_address_for_its_rooms() {
+fn a_domain_with_no_name_below_it_needs_an_address_for_its_services() {
     let host = HOST.replace("example.org", "[::1]");
+    let errors = parse(&format!("{host}rooms.enabled = false\n")).unwrap_err().to_string();
+    assert!(errors.contains("\"upload.[::1]\" is no domain; write an address below"), "{errors}");
+    let host = format!("{host}upload.enabled = false\n");
     let errors = parse(&host).unwrap_err().to_string();
     assert!(errors.contains("\"rooms.[::1]\" is no domain; write an address below"), "{errors}");
     parse(&format!("{host}rooms.domain = 'rooms.example.org'\n")).unwrap();
@@ -347,4 +350,14 @@ fn mistake_in_host(text: &str) -> String {
     let errors = parse(&format!("{HOST}{text}\n")).expect_err(text);
     assert_eq!(errors.mistakes().len(), 1, "{errors}");
     errors.to_string()
+}
+
+#[test]
+fn what_is_in_clear_stays_on_this_machine() {
+    for key in ["http", "local"] {
+        let listen = |address: &str| format!("[listen]\n{key} = ['{address}']\n{HOST}");
+        let errors = parse(&listen("192.0.2.1:5280")).unwrap_err().to_string();
+        assert!(errors.contains("write a loopback address, such as 127.0.0.1:5280"), "{errors}");
+        parse(&listen("[::1]:5280")).unwrap();
+    }
 }
