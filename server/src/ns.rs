@@ -30,6 +30,8 @@ namespaces! {
     DISCO_INFO = "http://jabber.org/protocol/disco#info";
     /// XEP-0030: what an entity has.
     DISCO_ITEMS = "http://jabber.org/protocol/disco#items";
+    /// XEP-0124: what wraps elements over HTTP.
+    BOSH = "http://jabber.org/protocol/httpbind";
     /// XEP-0045: rooms, joining.
     MUC = "http://jabber.org/protocol/muc";
     /// XEP-0045: rooms, roles and affiliations.
@@ -146,10 +148,14 @@ namespaces! {
     HINTS = "urn:xmpp:hints";
     /// XEP-0363: file upload.
     HTTP_UPLOAD = "urn:xmpp:http:upload:0";
+    /// XEP-0363: file upload, what a file is for.
+    HTTP_UPLOAD_PURPOSE = "urn:xmpp:http:upload:purpose:0";
     /// XEP-0445: registration by invitation.
     IBR_TOKEN = "urn:xmpp:ibr-token:0";
     /// XEP-0319: last interaction.
     IDLE = "urn:xmpp:idle:1";
+    /// XEP-0401: invitations; the first part of its commands, and its earlier stream feature.
+    INVITE = "urn:xmpp:invite";
     /// XEP-0353: calls, ringing.
     JINGLE_MESSAGE = "urn:xmpp:jingle-message:0";
     /// XEP-0313: message archive.
@@ -210,6 +216,8 @@ namespaces! {
     TIME = "urn:xmpp:time";
     /// XEP-0292: the node of the own vCard.
     VCARD4_NODE = "urn:xmpp:vcard4";
+    /// XEP-0206: XMPP over BOSH.
+    XBOSH = "urn:xmpp:xbosh";
     /// XEP-0054: vCard.
     VCARD = "vcard-temp";
     /// XEP-0153: avatar hash in presence.

@@ -20,6 +20,13 @@ fn typed(kind: &str, form_type: &str) -> Element {
     Element::new(ns::DATA_FORMS, "x").with_attr("type", kind).with_child(hidden)
 }
 
+/// The FORM_TYPE of a form.
+pub fn form_type(form: &Element) -> Option<String> {
+    let mut fields = form.children().filter(|child| child.attr("var") == Some("FORM_TYPE"));
+    let value = fields.next()?.child(ns::DATA_FORMS, "value")?;
+    Some(value.text().into_owned())
+}
+
 /// One field with its values.
 pub fn field<'a>(var: &str, values: impl IntoIterator<Item = &'a str>) -> Element {
     let values =

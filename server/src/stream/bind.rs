@@ -202,7 +202,7 @@ pub(super) fn session(server: &Server, account: &BareJid, resource: &Resource) -
     let limits = &server.config().limits;
     let inbox =
         InboxLimits { stanzas: limits.outbox_stanzas, bytes: limits.outbox_bytes.as_usize() };
-    Session::new(account.with_resource(resource), inbox)
+    Session::new(account.with_resource(resource), inbox).since(server.clock.now())
 }
 
 /// Makes a session reachable. `changes` is what `Accounts::changes` was before the login.

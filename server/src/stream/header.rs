@@ -3,7 +3,7 @@
 use super::StreamError;
 use crate::jid::{BareJid, Domain, Jid};
 use crate::ns;
-use crate::xml::{CompactString, Header, Parser, escape_attr};
+use crate::xml::{CompactString, Element, Header, Parser, escape_attr};
 
 /// What a client's stream header says.
 #[derive(Debug)]
@@ -23,20 +23,33 @@ const LONGEST_LANG: usize = 35;
 pub(super) fn read(bytes: &[u8]) -> Result<(Opening, Parser), StreamError> {
     let header = Header::parse(bytes)?;
     check(&header)?;
-    let to = match header.to() {
-        None => None,
-        // RFC 6120 §4.9.3.6: a domain that cannot be one is not one of ours.
-        Some(text) => Some(Domain::parse(text).map_err(|_| unknown_host())?),
-    };
-    let from = match header.from() {
-        None => None,
-        Some(text) => {
-            let invalid = |_| StreamError::invalid_from("from is not a JID");
-            Some(Jid::parse(text).map_err(invalid)?.bare())
-        }
-    };
-    let lang = header.lang().filter(|lang| lang.len() <= LONGEST_LANG).map(CompactString::from);
-    Ok((Opening { to, from, lang }, header.parser()))
+    let opening = Opening::of(header.to(), header.from(), header.lang())?;
+    Ok((opening, header.parser()))
+}
+
+/// Reads `<open/>`, which stands for a stream header (RFC 7395 §3.4).
+pub(super) fn read_open(open: &Element) -> Result<Opening, StreamError> {
+    check_version(open.attr("version"))?;
+    Opening::of(open.attr("to"), open.attr("from"), open.lang())
+}
+
+impl Opening {
+    fn of(to: Option<&str>, from: Option<&str>, lang: Option<&str>) -> Result<Self, StreamError> {
+        let to = match to {
+            None => None,
+            // RFC 6120 §4.9.3.6: a domain that cannot be one is not one of ours.
+            Some(text) => Some(Domain::parse(text).map_err(|_| unknown_host())?),
+        };
+        let from = match from {
+            None => None,
+            Some(text) => {
+                let invalid = |_| StreamError::invalid_from("from is not a JID");
+                Some(Jid::parse(text).map_err(invalid)?.bare())
+            }
+        };
+        let lang = lang.filter(|lang| lang.len() <= LONGEST_LANG).map(CompactString::from);
+        Ok(Opening { to, from, lang })
+    }
 }
 
 /// The refusal of a domain that is not served here.
@@ -73,6 +86,17 @@ pub(super) fn write(output: &mut Vec<u8>, answer: Answer<'_>) {
     output.push(b'>');
 }
 
+/// Our `<open/>`.
+pub(super) fn write_open(answer: Answer<'_>) -> Vec<u8> {
+    let mut open = Element::new(ns::FRAMING, "open")
+        .with_attr_opt("from", answer.from.map(Domain::as_str))
+        .with_attr_opt("to", answer.to.map(BareJid::as_str))
+        .with_attr("id", answer.id)
+        .with_attr("version", "1.0");
+    open.set_attr_ns(ns::XML, "lang", "en");
+    open.to_xml().into_bytes()
+}
+
 fn check(header: &Header) -> Result<(), StreamError> {
     // RFC 6120 §4.8.1: the stream namespace; §4.8.2: the content namespace.
     if header.root().ns() != ns::STREAMS {
@@ -84,8 +108,12 @@ fn check(header: &Header) -> Result<(), StreamError> {
     if header.default_ns() != ns::CLIENT {
         return Err(StreamError::invalid_namespace("the content namespace is jabber:client"));
     }
-    // RFC 6120 §4.7.5: a missing version is 0.9, which knows neither STARTTLS nor SASL.
-    let major = header.version().and_then(|version| version.split_once('.'));
+    check_version(header.version())
+}
+
+/// RFC 6120 §4.7.5: a missing version is 0.9, which knows neither STARTTLS nor SASL.
+fn check_version(version: Option<&str>) -> Result<(), StreamError> {
+    let major = version.and_then(|version| version.split_once('.'));
     match major.and_then(|(major, _)| major.parse::<u32>().ok()) {
         Some(1..) => Ok(()),
         _ => Err(StreamError::unsupported_version("version 1.0 is needed")),

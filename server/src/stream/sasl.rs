@@ -1,11 +1,14 @@
-//! SASL, RFC 6120 §6: the only thing that a protected connection understands before its login, in
-//! its first form or its second one ([`sasl2`](super::sasl2)).
+//! SASL, RFC 6120 §6: what a protected connection understands before its login, in its first form or
+//! its second one ([`sasl2`](super::sasl2)); and requests that features answer before it.
+
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::StreamError;
+use super::before_login::{Answer, Asking};
 use super::bind::Authenticated;
 use super::features;
 use super::header::{Opening, unknown_host};
@@ -13,6 +16,7 @@ use super::sasl2::{self, Granted, Proven};
 use super::transport::{Closed, Ended, Transport};
 use crate::auth::{ChannelBindings, Login, SaslError, Step};
 use crate::jid::{BareJid, Domain};
+use crate::metrics::FailureKind;
 use crate::net::Peer;
 use crate::ns;
 use crate::server::Server;
@@ -50,7 +54,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Secured<S> {
     ///
     /// # Errors
     /// The stream ended.
-    pub async fn authenticate(mut self, server: &Server) -> Result<LoggedIn<S>, Ended<S>> {
+    pub async fn authenticate(mut self, server: &Arc<Server>) -> Result<LoggedIn<S>, Ended<S>> {
         // Read before any password is verified.
         let changes = server.accounts.changes();
         match self.talk(server).await {
@@ -66,7 +70,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Secured<S> {
         }
     }
 
-    async fn talk(&mut self, server: &Server) -> Result<(Domain, Success), Closed> {
+    async fn talk(&mut self, server: &Arc<Server>) -> Result<(Domain, Success), Closed> {
         let Opening { to, from, .. } = self.transport.opening().await?;
         let domain = to.filter(|to| server.serves(to.as_str())).ok_or_else(unknown_host)?;
         self.transport.open(&domain, from.as_ref(), &server.stream_id());
@@ -94,12 +98,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Secured<S> {
     /// RFC 6120 §6.4.5: a client may try again, but not for ever.
     async fn attempts(
         &mut self,
-        server: &Server,
+        server: &Arc<Server>,
         from: Option<&BareJid>,
         login: &Login<'_>,
     ) -> Result<Success, Closed> {
+        let mut asking = Asking::new(server, login.domain(), self.peer);
         for _ in 0..server.config().limits.sasl_attempts {
-            let element = self.transport.element().await?;
+            let element = self.next(&mut asking).await?;
             let (done, profile) = if element.is(ns::SASL, "auth") {
                 (self.attempt(login, &element).await?.map(Success::Restart), ns::SASL)
             } else if element.is(ns::SASL2, "authenticate") {
@@ -109,15 +114,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Secured<S> {
                 return Err(StreamError::not_authorized("log in first").into());
             };
             match done {
-                Ok(success) => return Ok(success),
+                Ok(success) => {
+                    server.metrics.logins.count();
+                    return Ok(success);
+                }
                 Err(error) => {
                     let (domain, condition) = (login.domain(), error.as_str());
                     tracing::info!(%domain, condition, "login failed");
+                    server.metrics.login_failures.count(condition);
+                    server.failed(FailureKind::Login, Some(domain.as_str()), condition);
                     self.transport.send(&failure(profile, error)).await?;
                 }
             }
         }
         Err(StreamError::policy_violation("too many failed logins").into())
+    }
+
+    /// The next element that is no request of somebody who has not logged in; those are answered.
+    async fn next(&mut self, asking: &mut Asking) -> Result<Element, Closed> {
+        loop {
+            let element = self.transport.element().await?;
+            match asking.answer(element).await? {
+                Answer::NotMeant(element) => return Ok(element),
+                Answer::Given(Some(answer)) => self.transport.send(&answer).await?,
+                Answer::Given(None) => {}
+            }
+        }
     }
 
     /// One exchange, from `<auth/>` to its end.

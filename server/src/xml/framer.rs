@@ -40,6 +40,8 @@ pub struct Framer {
     start: usize,
     scanner: Scanner,
     stage: Stage,
+    /// Whether elements are inside a stream; without one each is a document of its own.
+    has_stream: bool,
     limits: Limits,
     /// Bytes scanned since the connection began.
     scanned: u64,
@@ -71,6 +73,7 @@ impl Framer {
             start: 0,
             scanner: Scanner::new(),
             stage: Stage::Mark,
+            has_stream: true,
             limits,
             scanned: 0,
             stream_name: None,
@@ -80,7 +83,15 @@ impl Framer {
 
     /// For elements without a stream around them, as over WebSocket (RFC 7395 §3.3).
     pub fn without_stream(limits: Limits) -> Self {
-        Self { stage: Stage::Elements, ..Self::new(limits) }
+        Self { stage: Stage::Elements, has_stream: false, ..Self::new(limits) }
+    }
+
+    /// What is pushed next begins a document: an XML declaration may stand before its element
+    /// (RFC 7395 §3.3.3).
+    pub fn begin_document(&mut self) {
+        if self.failed.is_none() && self.pending() == 0 {
+            self.stage = Stage::Mark;
+        }
     }
 
     /// Takes over what was read. After an error, and after the end of the stream, it is dropped.
@@ -194,7 +205,7 @@ impl Framer {
                 },
                 _ => {}
             }
-            self.stage = Stage::Prolog;
+            self.stage = if self.has_stream { Stage::Prolog } else { Stage::Elements };
         }
         Ok(true)
     }

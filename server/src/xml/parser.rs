@@ -121,6 +121,12 @@ impl Parser {
         Self { bindings: vec![stream, content] }
     }
 
+    /// The same, where what declares no namespace is in `default_ns`.
+    pub fn with_default_ns(mut self, default_ns: &'static str) -> Self {
+        self.bindings.push((CompactString::const_new(""), Ns::from(default_ns)));
+        self
+    }
+
     /// Parses the bytes of a [`Frame::Element`](super::Frame::Element): one element and nothing else.
     ///
     /// Depth and number of attributes are the framer's to limit; nothing here recurses.

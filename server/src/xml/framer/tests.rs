@@ -66,6 +66,16 @@ fn without_a_stream_there_are_only_elements() {
 }
 
 #[test]
+fn without_a_stream_each_document_may_have_a_declaration() {
+    let mut framer = Framer::without_stream(Limits::default());
+    for _ in 0..2 {
+        framer.begin_document();
+        assert_eq!(outcome(&mut framer, "<?xml version='1.0'?><message/>"), (1, None));
+    }
+    assert_eq!(outcome(&mut framer, "<?xml version='1.0'?>").1, Some(XmlError::Restricted));
+}
+
+#[test]
 fn a_declaration_stands_only_at_the_very_start() {
     let declaration = "<?xml version='1.0'?>";
     assert_eq!(prolog_error(declaration), None);
