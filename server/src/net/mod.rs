@@ -3,7 +3,8 @@
 mod address;
 mod end_point;
 mod listener;
+pub mod proxy;
 pub mod tls;
 
 pub use address::Peer;
-pub use listener::{Accepted, Listener, Slot, Slots};
+pub use listener::{Accepted, Caller, Listener, Slot, Slots};

@@ -20,6 +20,9 @@ use crate::jid::Domain;
 /// XEP-0368 §3: the protocol name of client connections.
 const ALPN_CLIENT: &[u8] = b"xmpp-client";
 
+/// RFC 7301 §6, RFC 9113 §3.1
+const ALPN_HTTP: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
 /// The lowest TLS version that is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MinimumVersion {
@@ -38,6 +41,28 @@ pub struct CertificateFiles {
     pub chain: PathBuf,
     /// The private key in PEM.
     pub key: PathBuf,
+    /// Other names that the same certificate is sent for, in lower case.
+    pub names: Vec<String>,
+}
+
+/// What may be spoken inside TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offer {
+    /// XMPP.
+    Xmpp,
+    /// XMPP where the client asks for it (ALPN), and HTTP otherwise.
+    Anything,
+}
+
+/// A handshake that is done.
+#[derive(Debug)]
+pub struct Shaken<S> {
+    /// The connection.
+    pub stream: TlsStream<S>,
+    /// What a login can be bound to.
+    pub bindings: ChannelBindings,
+    /// Whether XMPP is spoken.
+    pub is_xmpp: bool,
 }
 
 /// A certificate that cannot be used; the operator is told.
@@ -69,8 +94,10 @@ pub enum CertificateError {
 /// A domain's side of a handshake.
 #[derive(Debug)]
 struct HostTls {
-    config: Arc<ServerConfig>,
+    xmpp: Arc<ServerConfig>,
+    anything: Arc<ServerConfig>,
     end_point: Option<Vec<u8>>,
+    own: Option<CertificateDer<'static>>,
 }
 
 /// The certificates of all domains, as they were when loaded. A reload makes a new one; connections
@@ -78,6 +105,8 @@ struct HostTls {
 #[derive(Debug)]
 pub struct Certificates {
     hosts: HashMap<Domain, HostTls>,
+    /// Names of hosts beside their domains.
+    names: HashMap<String, Domain>,
     default: Option<Domain>,
 }
 
@@ -95,12 +124,15 @@ impl Certificates {
             .iter()
             .map(|host| Ok((host.domain.clone(), HostTls::load(host, minimum)?)))
             .collect::<Result<_, CertificateError>>()?;
-        Ok(Certificates { hosts, default })
+        let names = files
+            .iter()
+            .flat_map(|host| host.names.iter().map(|name| (name.clone(), host.domain.clone())));
+        Ok(Certificates { hosts, names: names.collect(), default })
     }
 
     /// No certificate at all, for commands that never listen.
     pub fn none() -> Self {
-        Certificates { hosts: HashMap::new(), default: None }
+        Certificates { hosts: HashMap::new(), names: HashMap::new(), default: None }
     }
 
     /// Does the handshake. Without a server name that is served here the certificate of `asked`
@@ -112,21 +144,39 @@ impl Certificates {
         &self,
         io: S,
         asked: Option<&Domain>,
-    ) -> std::io::Result<(TlsStream<S>, ChannelBindings)>
+        offer: Offer,
+    ) -> std::io::Result<Shaken<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let start = LazyConfigAcceptor::new(Acceptor::default(), io).await?;
-        let named = start.client_hello().server_name().and_then(|name| Domain::parse(name).ok());
+        let named = start.client_hello().server_name().map(str::to_ascii_lowercase);
         let host = self
-            .host(named.as_ref())
+            .named(named.as_deref())
             .or_else(|| self.host(asked))
             .or_else(|| self.host(self.default.as_ref()));
         let host = host.ok_or(std::io::ErrorKind::NotFound)?;
-        let stream = start.into_stream(Arc::clone(&host.config)).await?;
+        let config = match offer {
+            Offer::Xmpp => &host.xmpp,
+            Offer::Anything => &host.anything,
+        };
+        let stream = start.into_stream(Arc::clone(config)).await?;
         let exporter = exporter(&stream);
         let bindings = ChannelBindings { exporter, server_end_point: host.end_point.clone() };
-        Ok((stream, bindings))
+        let spoken = stream.get_ref().1.alpn_protocol();
+        let is_xmpp = offer == Offer::Xmpp || spoken == Some(ALPN_CLIENT);
+        Ok(Shaken { stream, bindings, is_xmpp })
+    }
+
+    fn named(&self, name: Option<&str>) -> Option<&HostTls> {
+        let name = name?;
+        let domain = self.names.get(name).cloned().or_else(|| Domain::parse(name).ok());
+        self.host(domain.as_ref())
+    }
+
+    /// The certificate that clients of a domain are shown, without those that lead to its authority.
+    pub fn own(&self, domain: &Domain) -> Option<&CertificateDer<'static>> {
+        self.hosts.get(domain)?.own.as_ref()
     }
 
     fn host(&self, domain: Option<&Domain>) -> Option<&HostTls> {
@@ -140,10 +190,13 @@ impl HostTls {
         let key = PrivateKeyDer::from_pem_file(&files.key)
             .map_err(|error| unreadable(&files.key, "a private key", &error))?;
         let end_point = chain.first().and_then(|leaf| server_end_point(leaf));
+        let own = chain.first().cloned();
         let config = configure(chain, key, minimum).map_err(|error| {
             CertificateError::Unusable { domain: files.domain.clone(), reason: error.to_string() }
         })?;
-        Ok(HostTls { config: Arc::new(config), end_point })
+        let mut anything = config.clone();
+        anything.alpn_protocols.extend(ALPN_HTTP.map(<[u8]>::to_vec));
+        Ok(HostTls { xmpp: Arc::new(config), anything: Arc::new(anything), end_point, own })
     }
 }
 
