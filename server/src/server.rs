@@ -1,7 +1,9 @@
 //! The server's state: everything that connections share. There are no globals; two servers can
 //! run in one process.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use base64::Engine;
@@ -12,14 +14,19 @@ use crate::archive::Archive;
 use crate::auth::{Accounts, Hashing};
 use crate::clock::{Clock, Timestamp};
 use crate::config::{Config, Encryption, PasswordHash, Rooms, ServiceKind};
+use crate::console::gate::Gate;
 use crate::feature::Features;
 use crate::jid::{Domain, Resource};
+use crate::metrics::{FailureKind, Metrics, StoreMeter};
 use crate::net::tls::Certificates;
 use crate::retention::Retentions;
 use crate::router::{AccountLocks, Journal, Lanes, Sessions, Streams};
 use crate::stanza::{Condition, StanzaError};
-use crate::store::Store;
+use crate::store::{Disk, Store};
 use crate::xml::{Limits, Total};
+
+/// The port that is not written in an address (RFC 9110 §4.2.2).
+const HTTPS: u16 = 443;
 
 /// What one running server consists of.
 #[derive(Debug)]
@@ -48,10 +55,30 @@ pub struct Server {
     pub streams: Streams,
     /// Which of them have changed.
     pub journal: Journal,
+    /// The disk below the data directory.
+    pub disk: Disk,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Where it listens for HTTP, once it does.
+    pub addresses: OnceLock<Addresses>,
     /// Where tasks run: the threads of the store are none of the runtime's own.
     pub runtime: Handle,
+    /// Who may look at the console.
+    pub console: Gate,
+    serving: AtomicBool,
     live: RwLock<Live>,
     random: SystemRandom,
+}
+
+/// Where a server listens for HTTP.
+#[derive(Clone, Debug, Default)]
+pub struct Addresses {
+    /// Inside TLS.
+    pub https: Vec<SocketAddr>,
+    /// Behind a web server of this machine.
+    pub http: Vec<SocketAddr>,
+    /// For the operator.
+    pub local: Vec<SocketAddr>,
 }
 
 /// What a server is put together from.
@@ -73,6 +100,10 @@ pub struct Parts {
     pub features: Features,
     /// As in [`Server`].
     pub clock: Clock,
+    /// As in [`Server`].
+    pub disk: Disk,
+    /// What the store counts.
+    pub meter: Arc<StoreMeter>,
 }
 
 /// What a reload replaces.
@@ -85,9 +116,22 @@ struct Live {
 impl Server {
     /// Puts the parts together, inside a runtime. Nothing listens yet.
     pub fn new(parts: Parts) -> Self {
-        let Parts { config, certificates, store, archive, retentions, accounts, features, clock } =
-            parts;
+        let Parts {
+            config,
+            certificates,
+            store,
+            archive,
+            retentions,
+            accounts,
+            features,
+            clock,
+            ..
+        } = parts;
+        let metrics = Arc::new(Metrics::new(parts.meter, Arc::clone(archive.meter())));
         Server {
+            metrics,
+            disk: parts.disk,
+            serving: AtomicBool::new(false),
             accounts,
             store,
             archive,
@@ -100,7 +144,9 @@ impl Server {
             lanes: Lanes::default(),
             streams: Streams::default(),
             journal: Journal::default(),
+            addresses: OnceLock::new(),
             runtime: Handle::current(),
+            console: Gate::default(),
             live: RwLock::new(Live { config, certificates: Arc::new(certificates) }),
             random: SystemRandom::new(),
         }
@@ -128,6 +174,22 @@ impl Server {
         let certificates = Arc::new(certificates);
         let live = Live { config, certificates };
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = live;
+    }
+
+    /// Whether the server takes connections.
+    pub fn is_serving(&self) -> bool {
+        self.serving.load(Ordering::Acquire)
+    }
+
+    /// It does from now on, or not any more.
+    pub fn set_serving(&self, to: bool) {
+        self.serving.store(to, Ordering::Release);
+    }
+
+    /// Something went wrong that an operator may want to look at. `domain` is one of this server's,
+    /// `condition` a word of a protocol: nothing that a peer wrote, no address and no name.
+    pub fn failed(&self, kind: FailureKind, domain: Option<&str>, condition: &str) {
+        self.metrics.failed(self.clock.now(), kind, domain, condition);
     }
 
     /// Whether a domain is one of this server's.
@@ -169,6 +231,27 @@ impl Server {
     /// Whether this server speaks for an address: a domain of its own, or a service of one.
     pub fn speaks_for(&self, domain: &str) -> bool {
         self.serves(domain) || self.service(domain).is_some()
+    }
+
+    /// Where clients find the pages and files of a domain, without a slash at the end.
+    pub fn web(&self, domain: &Domain) -> String {
+        let config = self.config();
+        let host = config.hosts.iter().find(|host| host.domain == *domain);
+        if let Some(web) = host.and_then(|host| host.web.as_ref()) {
+            return web.as_str().to_owned();
+        }
+        let listening = self.addresses.get().map_or(&config.listen.https, |it| &it.https);
+        match listening.first().map(SocketAddr::port) {
+            None | Some(HTTPS) => format!("https://{}", domain.as_str()),
+            Some(port) => format!("https://{}:{port}", domain.as_str()),
+        }
+    }
+
+    /// Whether a page in a browser may connect: one of our own, or one that the operator has named.
+    pub fn allows_origin(&self, origin: &str) -> bool {
+        let config = self.config();
+        config.http.origins.iter().any(|allowed| allowed.allows(origin))
+            || config.hosts.iter().any(|host| self.web(&host.domain).eq_ignore_ascii_case(origin))
     }
 
     /// What a peer may send before it has logged in.

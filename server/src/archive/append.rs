@@ -15,6 +15,7 @@ use super::trees::{BODY, HANDLED, Handled, QUEUED, TIMELINE, WITH};
 use super::{Archive, Entry, Owner};
 use crate::clock::Timestamp;
 use crate::config::Retention;
+use crate::metrics::ArchiveMeter;
 use crate::store::{self, Batch, Page, Range, Result, StoreError};
 use crate::sync::lock;
 
@@ -196,7 +197,8 @@ impl Archive {
         let refused = match (room.0, order.place(entry.retention)) {
             _ if !entry.is_sound() => misfit(),
             (Ok(room), Some(store)) => {
-                store.submit(batch(number, entry), room, answer(ticket));
+                let counted = Counted::of(&entry, &self.0.shelf.meter);
+                store.submit(batch(number, entry), room, answer(ticket, counted));
                 return;
             }
             (Ok(_), None) => StoreError::Closed,
@@ -270,11 +272,35 @@ fn batch(number: u64, entry: Entry) -> Batch {
 }
 
 /// A store that is closed says so on the caller's thread, where the order is still locked.
-fn answer(ticket: Ticket) -> Box<dyn FnOnce(Result<()>) + Send> {
+fn answer(ticket: Ticket, counted: Counted) -> Box<dyn FnOnce(Result<()>) + Send> {
     Box::new(move |outcome| match outcome {
         Err(StoreError::Closed) => aside(move || ticket.complete(Err(StoreError::Closed))),
-        outcome => ticket.complete(outcome),
+        outcome => {
+            if outcome.is_ok() {
+                counted.count();
+            }
+            ticket.complete(outcome);
+        }
     })
+}
+
+/// As what a message counts when it is kept.
+struct Counted {
+    meter: Arc<ArchiveMeter>,
+    is_shown: bool,
+    is_queued: bool,
+}
+
+impl Counted {
+    fn of(entry: &Entry, meter: &Arc<ArchiveMeter>) -> Self {
+        let (is_shown, is_queued) = (!entry.owners.is_empty(), entry.queued.is_some());
+        Counted { meter: Arc::clone(meter), is_shown, is_queued }
+    }
+
+    fn count(&self) {
+        self.meter.kept.add(self.is_shown.into());
+        self.meter.queued.add(self.is_queued.into());
+    }
 }
 
 /// Runs it where the caller's locks do not matter.

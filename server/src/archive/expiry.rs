@@ -13,6 +13,7 @@ use super::trees::{BODY, QUEUED};
 use super::{Archive, Expired, Policy, UNSHOWN, status};
 use crate::clock::Timestamp;
 use crate::config::Retention;
+use crate::metrics::Outcome;
 use crate::store::{Page, Range, Result};
 
 /// Directories stay this long at least: a stream that began before midnight finds its counter after it.
@@ -28,6 +29,17 @@ const TRIM_EVERY: Duration = Duration::from_secs(3600);
 impl Archive {
     /// Deletes what is over. To be called every few minutes; what fails is logged and tried again then.
     pub async fn expire(&self, policy: &Policy) -> Result<Expired> {
+        let done = self.expire_all(policy).await;
+        let meter = self.meter();
+        meter.expiries.count(if done.is_ok() { Outcome::Ok } else { Outcome::Failed });
+        if let Ok(expired) = &done {
+            meter.expired_bytes.add(expired.bytes);
+            meter.expired_entries.add(expired.entries);
+        }
+        done
+    }
+
+    async fn expire_all(&self, policy: &Policy) -> Result<Expired> {
         self.0.check_open()?;
         let mut expired = Expired::default();
         // Nothing that is over is written to any more.

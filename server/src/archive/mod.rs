@@ -34,6 +34,7 @@ use self::shelf::Shelf;
 use crate::clock::{Clock, Timestamp};
 pub use crate::config::Retention;
 use crate::jid::BareJid;
+use crate::metrics::ArchiveMeter;
 use crate::store::{Disk, OnFatal, Result, StoreError};
 
 /// How long a message waits that no archive shows, and at least what nobody was there to take,
@@ -201,6 +202,11 @@ impl Archive {
         let desk = Desk::open(&shelf).await?;
         let tidying = tokio::sync::Mutex::default();
         Ok(Self(Arc::new(Inner { shelf, desk, tidying, closed: AtomicBool::new(false) })))
+    }
+
+    /// What it counts.
+    pub fn meter(&self) -> &Arc<ArchiveMeter> {
+        &self.0.shelf.meter
     }
 
     /// Closes directories that nobody has used for a minute, and makes the next period's ahead of time. To be

@@ -43,6 +43,7 @@ impl Archive {
         let mut batch = Batch::new();
         batch.put(&QUEUED, &key(account, number), &());
         store.commit(batch).await?;
+        self.meter().queued.count();
         Ok(true)
     }
 

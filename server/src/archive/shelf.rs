@@ -18,6 +18,7 @@ use super::period::{Length, Period};
 use super::{Options, trees};
 use crate::clock::Timestamp;
 use crate::config::Retention;
+use crate::metrics::ArchiveMeter;
 use crate::store::{self, Result, Store, StoreError};
 use crate::sync::lock;
 
@@ -43,6 +44,7 @@ pub(super) type Lease = Arc<Store>;
 /// All directories.
 pub(super) struct Shelf {
     pub(super) options: Options,
+    pub(super) meter: Arc<ArchiveMeter>,
     series: StdMutex<BTreeMap<Retention, Series>>,
 }
 
@@ -76,7 +78,7 @@ impl Shelf {
             let listed = tokio::task::spawn_blocking(move || listed(&dir)).await;
             listed.unwrap_or(Err(StoreError::Closed))?
         };
-        let shelf = Self { options, series: StdMutex::default() };
+        let shelf = Self { options, meter: Arc::default(), series: StdMutex::default() };
         for (series, period) in found {
             shelf.put(Arc::new(shelf.directory(series, period)));
         }
@@ -231,6 +233,7 @@ impl Shelf {
             reserve_bytes: own.reserve_bytes,
             disk: own.disk.clone(),
             on_fatal: Arc::clone(&own.on_fatal),
+            meter: Arc::clone(&self.meter.store),
             schema: trees::SCHEMA,
             steps: trees::STEPS,
             ..base

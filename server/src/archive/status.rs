@@ -1,18 +1,13 @@
 //! What the archive consists of, for the operator and for metrics.
 
-use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use super::shelf::{Directory, Shelf};
 use super::trees::BODY;
 use super::{Archive, PeriodStatus};
-use crate::store::{Page, Range, Result};
-
-/// What `stat` counts blocks in, in bytes.
-const BLOCK: u64 = 512;
+use crate::clock::Timestamp;
+use crate::store::{Page, Range, Result, bytes_under};
 
 impl Archive {
     /// All directories, by series, oldest first. Of each series the oldest one is opened for its first
@@ -38,6 +33,22 @@ impl Archive {
         Ok(all)
     }
 
+    /// What all directories take on the disk, in bytes, and when the oldest message came: if nobody has
+    /// looked yet, when its period began. Opens nothing.
+    pub async fn extent(&self) -> Result<(u64, Option<Timestamp>)> {
+        self.0.check_open()?;
+        let (mut bytes, mut oldest) = (0, None::<u64>);
+        for directory in self.0.shelf.all().iter().flatten() {
+            bytes += on_disk(&self.0.shelf, directory).await;
+            let first = match directory.oldest.load(Ordering::Relaxed) {
+                0 => directory.period.start,
+                known => known,
+            };
+            oldest = Some(oldest.map_or(first, |oldest| oldest.min(first)));
+        }
+        Ok((bytes, oldest.map(Timestamp)))
+    }
+
     /// The first number of a directory; `None` as well if it cannot be read, which is logged.
     async fn first(&self, directory: &Directory) -> Option<u64> {
         let store = self.0.shelf.open(directory).await.ok()??;
@@ -54,20 +65,6 @@ pub(super) async fn on_disk(shelf: &Shelf, directory: &Directory) -> u64 {
         return 0;
     }
     let path = directory.path.clone();
-    let sum = tokio::task::spawn_blocking(move || sum(&path)).await;
+    let sum = tokio::task::spawn_blocking(move || bytes_under(&path)).await;
     sum.ok().and_then(io::Result::ok).unwrap_or_default()
-}
-
-fn sum(dir: &Path) -> io::Result<u64> {
-    let mut bytes = 0;
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        bytes += if entry.file_type()?.is_dir() {
-            sum(&entry.path())?
-        } else {
-            // The engine may delete a file while we look.
-            entry.metadata().map_or(0, |facts| facts.blocks() * BLOCK)
-        };
-    }
-    Ok(bytes)
 }

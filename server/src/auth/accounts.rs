@@ -11,14 +11,16 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::operator::Guesses;
 use super::password::{CredentialError, Credentials, Password, Pepper, Stored};
 use super::scram::{Hash, Iterations, Keys};
-use super::throttle::Throttle;
+use super::throttle::{Attempt, RetryAfter, Throttle};
 use super::tokens::DEVICES;
 use crate::clock::{Clock, Timestamp};
 use crate::config::PasswordHash;
 use crate::feature::Registry;
 use crate::jid::{BareJid, Domain};
+use crate::net::Peer;
 use crate::store::{Batch, Expect, Page, Range, Record, Store, StoreError, Tree};
 use crate::sync::lock;
 
@@ -27,6 +29,9 @@ pub static ACCOUNTS: Tree<(String, String), Account> = Tree::new(0x02, "accounts
 
 /// Secrets of the server's own, by purpose.
 static SECRETS: Tree<String, Bytes> = Tree::new(0x03, "secrets");
+
+/// The same tree for those who want the names alone: what is kept of an account is not decoded.
+static NAMES: Tree<(String, String), Bytes> = Tree::new(0x02, "accounts");
 
 /// Makes the salts of accounts that do not exist.
 const FAKE_SALTS: &str = "fake salts";
@@ -45,7 +50,7 @@ pub(super) fn register(on: &mut Registry) {
 /// What is kept of an account.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Account {
-    credentials: Stored,
+    pub(super) credentials: Stored,
     /// When it was made.
     pub created: Timestamp,
     /// Whether its owner is an operator.
@@ -94,6 +99,7 @@ pub struct Accounts {
     resources: Bytes,
     hashing: Arc<Semaphore>,
     throttle: Mutex<Throttle>,
+    pub(super) guesses: Guesses,
     changes: AtomicU64,
 }
 
@@ -141,6 +147,7 @@ impl Accounts {
             resources,
             hashing,
             throttle,
+            guesses: Guesses::default(),
             changes,
         })
     }
@@ -192,6 +199,14 @@ impl Accounts {
     /// There is no such account, or the store fails.
     pub async fn set_disabled(&self, account: &BareJid, to: bool) -> Result<(), AccountError> {
         self.change(account, to, |record| record.disabled = to).await
+    }
+
+    /// Says whether an account's owner is an operator.
+    ///
+    /// # Errors
+    /// There is no such account, or the store fails.
+    pub async fn set_admin(&self, account: &BareJid, to: bool) -> Result<(), AccountError> {
+        self.change(account, false, |record| record.admin = to).await
     }
 
     /// Notes that the account is being removed: nobody logs in any more, and a removal that a
@@ -300,6 +315,56 @@ impl Accounts {
         Ok(self.find(account).await?.is_some_and(|record| !record.leaving))
     }
 
+    /// The names of all accounts of a domain, in their order, without reading the accounts.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn names(&self, domain: &Domain) -> Result<Vec<String>, StoreError> {
+        let range = Range::prefix(domain.as_str());
+        let (mut names, mut page) = (Vec::new(), Page::first(PAGE));
+        loop {
+            let found = self.store.scan(&NAMES, &range, page).await?;
+            let last = found.rows.last().map(|(key, _)| key.clone());
+            names.extend(found.rows.into_iter().map(|((_, local), _)| local));
+            match last.filter(|_| found.more) {
+                Some(last) => page = Page::first(PAGE).after(&last),
+                None => return Ok(names),
+            }
+        }
+    }
+
+    /// How many accounts a domain has. Reads them all.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn count(&self, domain: &Domain) -> Result<u64, StoreError> {
+        let range = Range::prefix(domain.as_str());
+        let (mut count, mut page) = (0, Page::first(PAGE));
+        loop {
+            let found = self.store.scan(&ACCOUNTS, &range, page).await?;
+            count += found.rows.len() as u64;
+            match found.rows.last().map(|(key, _)| key).filter(|_| found.more) {
+                Some(last) => page = Page::first(PAGE).after(last),
+                None => return Ok(count),
+            }
+        }
+    }
+
+    /// Right before something is tried that can be guessed: may this peer try it at all?
+    ///
+    /// # Errors
+    /// Not now: it failed too often.
+    pub fn admit(&self, what: &BareJid, from: Peer) -> Result<(), RetryAfter> {
+        let attempt = Attempt { account: what, address: from.ip() };
+        self.throttle(|throttle| throttle.check(self.clock.now(), &attempt))
+    }
+
+    /// Counts a wrong guess.
+    pub fn count_failure(&self, what: &BareJid, from: Peer) {
+        let attempt = Attempt { account: what, address: from.ip() };
+        self.throttle(|throttle| throttle.failed(self.clock.now(), &attempt));
+    }
+
     /// All accounts of a domain, in the order of their names.
     ///
     /// # Errors
@@ -361,7 +426,7 @@ impl Accounts {
         }
     }
 
-    async fn hash(
+    pub(super) async fn hash(
         &self,
         account: &BareJid,
         password: Password,

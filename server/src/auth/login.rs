@@ -9,7 +9,6 @@ use super::scram::{
     AwaitingFinal, ChannelBinding, ClientFirst, Condition, Hash, Iterations, Keys, Mechanism,
     Offer, ScramError, ServerNonce,
 };
-use super::throttle::Attempt;
 use super::tokens::{Claim, Fast};
 use super::{ChannelBindings, SaslError};
 use crate::config::PasswordHash;
@@ -326,16 +325,12 @@ impl<'a> Login<'a> {
 
     /// Right before a password is verified: may this be tried at all?
     fn admit(&self, account: &BareJid) -> Result<(), SaslError> {
-        let attempt = Attempt { account, address: self.peer.ip() };
-        let now = self.server.clock.now();
-        let allowed = self.server.accounts.throttle(|throttle| throttle.check(now, &attempt));
+        let allowed = self.server.accounts.admit(account, self.peer);
         allowed.map_err(|_| SaslError::TemporaryAuthFailure)
     }
 
     fn count_failure(&self, account: &BareJid) {
-        let attempt = Attempt { account, address: self.peer.ip() };
-        let now = self.server.clock.now();
-        self.server.accounts.throttle(|throttle| throttle.failed(now, &attempt));
+        self.server.accounts.count_failure(account, self.peer);
     }
 
     /// The password was right. Only now may the client learn anything about the account.

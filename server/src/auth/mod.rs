@@ -3,15 +3,19 @@
 mod accounts;
 mod hashed_token;
 mod login;
+mod operator;
 pub mod password;
 pub mod scram;
 mod throttle;
+mod together;
 mod tokens;
 
 pub use accounts::{ACCOUNTS, Account, AccountError, Accounts, Hashing};
 pub use hashed_token::HashedToken;
 pub use login::{Exchange, Login, Proof, Step};
-pub use throttle::{Attempt, Throttle};
+pub use operator::Guess;
+pub use throttle::{Attempt, RetryAfter, Throttle};
+pub use together::Hashed;
 pub use tokens::{DEVICES, Device, DeviceId, Fast, Issued, UserAgent};
 
 use crate::feature::Registry;
@@ -19,6 +23,7 @@ use crate::feature::Registry;
 /// Declares what accounts keep in the store.
 pub fn register(on: &mut Registry) {
     accounts::register(on);
+    operator::register(on);
     tokens::register(on);
 }
 

@@ -8,6 +8,7 @@
 //! the reactor and behind a semaphore.
 
 mod argon2id;
+pub mod made_up;
 mod sealed;
 #[cfg(test)]
 mod tests;

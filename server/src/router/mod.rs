@@ -37,11 +37,12 @@ pub use parcel::{Copies, Parcel, ParcelKind};
 pub use registry::{Session, Sessions, TooManySessions};
 pub use requests::{Answered, PATIENCE, ask};
 pub use route::{
-    answer_now, apply, confirm, end_session, interested, return_undelivered, route, stamped,
+    answer_now, apply, carry_out, confirm, end_session, interested, return_undelivered, route,
+    stamped,
 };
 pub(crate) use route::{answer_to, guard, stamp};
 pub use slots::Slots;
-pub use streams::{Counted, Greeting, Link, ManagedStream, Resumable, Streams, Tls};
+pub use streams::{Counted, Greeting, Link, ManagedStream, Resumable, Streams};
 pub use underway::{Pending, deliver_to_account, settle, with_stanza_id};
 pub use weight::{Weight, weigh};
 pub use written::Written;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::weight::Weight;
 use super::written::Written;
 use crate::clock::Timestamp;
+use crate::metrics::StanzaKind;
 use crate::xml::Element;
 
 /// What a parcel holds; it decides what becomes of it when the connection is gone.
@@ -39,6 +40,15 @@ impl ParcelKind {
             "message" => ParcelKind::Message,
             "presence" => ParcelKind::Presence,
             _ => ParcelKind::Iq,
+        }
+    }
+
+    /// What kind of stanza that is.
+    pub fn stanza(self) -> StanzaKind {
+        match self {
+            ParcelKind::Presence => StanzaKind::Presence,
+            ParcelKind::Iq | ParcelKind::Question | ParcelKind::Result => StanzaKind::Iq,
+            _ => StanzaKind::Message,
         }
     }
 

@@ -10,6 +10,7 @@ use super::inbox::{Inbox, InboxLimits, NotTaken};
 use super::parcel::Parcel;
 use super::slots::Slots;
 use super::streams::ManagedStream;
+use crate::clock::Timestamp;
 use crate::jid::{BareJid, Jid};
 use crate::stanza::Presence;
 use crate::stream::StreamError;
@@ -28,6 +29,8 @@ pub struct Session {
     jid: Jid,
     account: BareJid,
     client: Option<Box<str>>,
+    since: Timestamp,
+    transport: Mutex<Option<&'static str>>,
     inbox: Inbox,
     priority: AtomicI16,
     arriving: AtomicBool,
@@ -51,6 +54,8 @@ impl Session {
             account: jid.bare(),
             jid,
             client: None,
+            since: Timestamp(0),
+            transport: Mutex::default(),
             inbox: Inbox::new(limits),
             priority: AtomicI16::new(UNAVAILABLE),
             arriving: AtomicBool::new(false),
@@ -72,6 +77,12 @@ impl Session {
         self
     }
 
+    /// The same, with the moment when its resource was bound.
+    pub fn since(mut self, bound: Timestamp) -> Self {
+        self.since = bound;
+        self
+    }
+
     /// The same, of a client that fetches from the archive what came while it was away.
     pub fn reading_archive(self) -> Self {
         self.set_reads_archive();
@@ -81,6 +92,21 @@ impl Session {
     /// The id that the client gave itself, if it did.
     pub fn client(&self) -> Option<&str> {
         self.client.as_deref()
+    }
+
+    /// When its resource was bound, or after a start of the server when its stream was resumed.
+    pub fn bound_at(&self) -> Timestamp {
+        self.since
+    }
+
+    /// How its client is connected, or was last: `TLS 1.3`.
+    pub fn transport(&self) -> Option<&'static str> {
+        *lock(&self.transport)
+    }
+
+    /// Notes that.
+    pub fn set_transport(&self, transport: &'static str) {
+        *lock(&self.transport) = Some(transport);
     }
 
     /// Distinguishes sessions that had the same address one after the other.

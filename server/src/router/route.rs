@@ -30,7 +30,12 @@ pub async fn route(cx: &Ctx, stanza: Stanza, counted: Option<Counted>) -> Option
     let head = Head::of(&stanza);
     match dispatch(cx, stanza, counted).await {
         Ok(answer) => answer,
-        Err(error) => head.error(&error),
+        Err(error) => {
+            if head.0.name() == "iq" {
+                cx.server.metrics.iq_errors.count(error.condition().as_str());
+            }
+            head.error(&error)
+        }
     }
 }
 
@@ -40,6 +45,14 @@ pub fn apply(effects: Effects) {
         deliver(envelope);
     }
     drop(effects.guard);
+}
+
+/// As [`apply`], for what may have changed rosters: features are told of contacts who may see more or
+/// less than before.
+pub async fn carry_out(cx: &Ctx, mut effects: Effects) {
+    let changes = std::mem::take(&mut effects.contacts);
+    apply(effects);
+    contacts_changed(cx, changes).await;
 }
 
 /// Tells all features that a session is over. It must have left the registry.

@@ -8,21 +8,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio_rustls::server::TlsStream;
 
 use super::journal::{Due, Marks};
 use super::ledger::Ledger;
 use super::registry::Session;
 use crate::clock::Timestamp;
 use crate::net::Slot;
-use crate::stream::Transport;
+use crate::stream::{Socket, Transport};
 use crate::sync::lock;
 use crate::xml::Element;
-
-/// What a client's connection is after its TLS handshake.
-pub type Tls = TlsStream<TcpStream>;
 
 /// A managed stream, shared by its session's task and whoever writes its ledger down.
 #[derive(Debug)]
@@ -74,6 +69,11 @@ impl ManagedStream {
             marks: Marks::default(),
             is_called: AtomicBool::new(false),
         }
+    }
+
+    /// Whether it has no connection, and may have one again.
+    pub fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Acquire) > 0
     }
 
     /// What is counted.
@@ -179,7 +179,7 @@ impl Counted {
 /// A new connection for an old stream.
 pub struct Link {
     /// The connection, after its login.
-    pub transport: Transport<Tls>,
+    pub transport: Transport<Socket>,
     /// Its place among the connections.
     pub slot: Slot,
     /// How many stanzas the client says to have.
@@ -189,7 +189,7 @@ pub struct Link {
 }
 
 /// How a resumption is answered.
-pub type Greeting = Box<dyn FnOnce(&mut Transport<Tls>, Element) + Send>;
+pub type Greeting = Box<dyn FnOnce(&mut Transport<Socket>, Element) + Send>;
 
 impl std::fmt::Debug for Link {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

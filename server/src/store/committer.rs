@@ -2,7 +2,7 @@
 //! and syncs once, then answers everybody. Alone, a batch waits for one sync; under load groups grow by
 //! themselves, so there is no timer.
 
-use std::{sync::Arc, thread};
+use std::{sync::Arc, thread, time::Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc::UnboundedReceiver, oneshot};
 
@@ -14,6 +14,7 @@ use super::{
     plan::{self, Refusal},
     shared::{Shared, Slot},
 };
+use crate::metrics::StoreFault;
 
 /// How many requests are answered at once: failed preconditions cost no bytes, and must not keep the others
 /// waiting for ever.
@@ -156,16 +157,19 @@ impl Committer {
                 return;
             }
             if let Err(error) = self.has_room(group.cost) {
+                self.options.meter.faults.count(StoreFault::Full);
                 return group.answer(&Err(error));
             }
+            let (begun, size) = (Instant::now(), group.waiting.len());
             let writes = Arc::new(std::mem::take(&mut group.writes));
             let number = self.shared.take_off(group.in_flight(&writes));
             match group.write(&engine, &writes) {
                 Ok(()) => {
                     self.shared.land(number, true);
+                    self.count(size, begun);
                     return group.answer(&Ok(()));
                 }
-                Err(EngineError::Full) => {}
+                Err(EngineError::Full) => self.options.meter.faults.count(StoreFault::Full),
                 Err(error) => return group.answer(&Err(self.die(fatal(error, &self.shared)))),
             }
             drop(engine);
@@ -180,11 +184,20 @@ impl Committer {
             let kept = !group.is_stuck && holds(&engine, &writes);
             self.shared.land(number, kept);
             if kept {
+                self.count(size, begun);
                 return group.answer(&Ok(()));
             }
             group = group.again(&engine, &self.shared);
         }
         group.answer(&Err(StoreError::Full));
+    }
+
+    /// So many batches are durable.
+    fn count(&self, batches: usize, begun: Instant) {
+        let meter = &self.options.meter;
+        meter.commits.add(batches as u64);
+        meter.group_sizes.observe(batches as u64);
+        meter.latency.observe_time(begun.elapsed());
     }
 
     /// Refuses early, while refusing is cheap: inside the engine a full disk costs closing and opening again.
@@ -222,6 +235,7 @@ impl Committer {
 
     fn die(&mut self, error: StoreError) -> StoreError {
         tracing::error!(%error, "the store stops");
+        self.options.meter.faults.count(StoreFault::Broken);
         self.shared.crash(error.clone());
         self.fatal = Some(error.clone());
         (self.options.on_fatal)(&error);

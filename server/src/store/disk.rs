@@ -1,6 +1,13 @@
 //! What the store asks of the disk, injectable for tests.
 
-use std::{fmt, fs::File, io, path::Path, sync::Arc};
+use std::{
+    fmt,
+    fs::{self, File},
+    io,
+    os::unix::fs::MetadataExt,
+    path::Path,
+    sync::Arc,
+};
 
 type FreeSpace = dyn Fn(&Path) -> io::Result<u64> + Send + Sync;
 type SyncFile = dyn Fn(&File) -> io::Result<()> + Send + Sync;
@@ -24,6 +31,27 @@ impl fmt::Debug for Disk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Disk")
     }
+}
+
+/// What `stat` counts blocks in, in bytes.
+const BLOCK: u64 = 512;
+
+/// What a directory takes on the disk with everything in it, in bytes. Blocks.
+///
+/// # Errors
+/// A directory cannot be read. Files that go meanwhile count as nothing.
+pub fn bytes_under(dir: &Path) -> io::Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        bytes += if entry.file_type()?.is_dir() {
+            bytes_under(&entry.path())?
+        } else {
+            // The engine may delete a file while we look.
+            entry.metadata().map_or(0, |facts| facts.blocks() * BLOCK)
+        };
+    }
+    Ok(bytes)
 }
 
 /// Makes files that were created, renamed or removed in a directory survive a power cut.

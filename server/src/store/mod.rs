@@ -52,7 +52,7 @@ pub use self::{
     batch::{Batch, COMMIT_MAX, Expect},
     catalog::{Catalog, Scope, TreeInfo},
     check::Report,
-    disk::Disk,
+    disk::{Disk, bytes_under},
     error::{Result, StoreError},
     key::{AsKey, KEY_MAX, Key},
     options::{OnFatal, Options},
@@ -168,6 +168,17 @@ impl Store {
         {
             then(Err(StoreError::Closed));
         }
+    }
+
+    /// Whether records can be read and written, as far as it is known.
+    ///
+    /// # Errors
+    /// What keeps it from that.
+    pub fn health(&self) -> Result<()> {
+        if self.0.queue.is_closed() {
+            return Err(StoreError::Closed);
+        }
+        self.0.shared.health()
     }
 
     /// The table of trees.

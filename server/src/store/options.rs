@@ -11,6 +11,7 @@ use super::{
     error::StoreError,
     migrations::{Migration, SCHEMA, STEPS},
 };
+use crate::metrics::StoreMeter;
 
 /// Told once when the store can never write again: the process has to end.
 pub type OnFatal = Arc<dyn Fn(&StoreError) + Send + Sync>;
@@ -31,6 +32,8 @@ pub struct Options {
     pub disk: Disk,
     /// Called on the writing thread when a sync has failed or the engine gave up.
     pub on_fatal: OnFatal,
+    /// Counts what is committed; stores may share one.
+    pub meter: Arc<StoreMeter>,
     /// The schema that this program writes.
     pub schema: u32,
     /// The steps that lead to it.
@@ -51,6 +54,7 @@ impl Options {
             reserve_bytes: 64 * 1024 * 1024,
             disk: Disk::default(),
             on_fatal: Arc::new(|_| {}),
+            meter: Arc::default(),
             schema: SCHEMA,
             steps: STEPS,
             transient: false,

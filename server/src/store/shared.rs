@@ -85,6 +85,17 @@ impl Shared {
         self.slot.borrow().clone()
     }
 
+    /// What is known to be wrong. An engine that is being opened again is about to be well.
+    pub(crate) fn health(&self) -> Result<()> {
+        if let Some(error) = &self.settled.borrow().dead {
+            return Err(error.clone());
+        }
+        match &*self.slot.borrow() {
+            Slot::Down(error) => Err(error.clone()),
+            Slot::Up(_) | Slot::Away => Ok(()),
+        }
+    }
+
     /// From now on these writes may be visible and not durable.
     pub(crate) fn take_off(&self, writes: Arc<Writes>) -> u64 {
         let group = self.settled.borrow().upto + 1;
