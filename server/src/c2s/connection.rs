@@ -1,6 +1,7 @@
 //! A connection's way to a session, with a deadline for each part of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -8,18 +9,21 @@ use tokio::time::{Instant, timeout};
 
 use super::resumption::{self, Going};
 use super::session::Connection;
+use crate::auth::ChannelBindings;
 use crate::feature::Ctx;
 use crate::features::stream_management::{Resume, StoredStreams, failed};
 use crate::jid::{BareJid, Domain};
-use crate::net::{Accepted, Slot};
-use crate::router::{Greeting, Link, Tls};
+use crate::metrics::{Handshake, Outcome};
+use crate::net::tls::{Offer, Shaken};
+use crate::net::{Accepted, Peer, Slot};
+use crate::router::{Greeting, Link};
 use crate::server::Server;
 use crate::stanza::Condition;
 use crate::stream::bind::{Bound, Next, Unbound};
 use crate::stream::sasl::{LoggedIn, Secured};
 use crate::stream::sasl2::Proven;
 use crate::stream::starttls::Plain;
-use crate::stream::{Ended, StreamError, Transport};
+use crate::stream::{Carried, Ended, Socket, StreamError, Transport, Web};
 use crate::task::Task;
 use crate::xml::Element;
 
@@ -32,13 +36,27 @@ pub enum Mode {
     DirectTls,
 }
 
+/// How a client came to us.
+#[derive(Debug)]
+pub enum Arrival {
+    /// By a connection of its own on which nothing was said.
+    Socket(Accepted, Mode),
+    /// By one that asked for XMPP in its handshake.
+    Tls(Box<Shaken<TcpStream>>, Peer, Slot),
+    /// By a WebSocket (RFC 7395).
+    WebSocket(Web, Peer, Slot),
+    /// By messages that somebody carries, who has the other end of `Carried`; and how long that one may
+    /// take to fetch ours.
+    Carried(Carried, Duration, Peer, Slot),
+}
+
 /// Serves one connection until it ends.
-pub async fn serve(server: Arc<Server>, accepted: Accepted, mode: Mode, mut task: Task) {
+pub async fn serve(server: Arc<Server>, arrival: Arrival, mut task: Task) {
     // The way to the session needs more memory than the session: it is given back on arrival.
     // Each wait of it has a deadline; this one is for a client that does not read, and for hashing.
     let config = server.config();
     let limit = config.timeouts.login + config.timeouts.write;
-    let login = timeout(limit, Box::pin(login(&server, accepted, mode)));
+    let login = timeout(limit, Box::pin(login(&server, arrival)));
     let arrived = tokio::select! {
         arrived = login => arrived.ok().flatten(),
         () = task.stopped() => return,
@@ -58,24 +76,13 @@ pub async fn serve(server: Arc<Server>, accepted: Accepted, mode: Mode, mut task
 /// A client whose login is done.
 enum Arrived {
     /// It was told so, and asks for a resource next.
-    Unbound(Box<Unbound<Tls>>),
+    Unbound(Box<Unbound<Socket>>),
     /// It was not told yet (XEP-0388).
-    Proven(Box<Proven<Tls>>),
+    Proven(Box<Proven<Socket>>),
 }
 
-async fn login(server: &Arc<Server>, accepted: Accepted, mode: Mode) -> Option<(Arrived, Slot)> {
-    let Accepted { socket, peer, slot } = accepted;
-    let deadline = Instant::now() + server.config().timeouts.login;
-    let (socket, asked) = match mode {
-        Mode::DirectTls => (socket, None),
-        Mode::StartTls => {
-            let plain = Plain::new(transport(server, socket, deadline));
-            let (socket, domain) = or_goodbye(plain.negotiate(server).await).await?;
-            (socket, Some(domain))
-        }
-    };
-    let (tls, bindings) = handshake(server, socket, asked.as_ref()).await?;
-    let secured = Secured::new(transport(server, tls, deadline), bindings, peer);
+async fn login(server: &Arc<Server>, arrival: Arrival) -> Option<(Arrived, Slot)> {
+    let (secured, slot) = secure(server, arrival).await?;
     let arrived = match or_goodbye(secured.authenticate(server).await).await? {
         LoggedIn::Proven(proven) => Arrived::Proven(proven),
         LoggedIn::Restart(authenticated) => {
@@ -84,6 +91,56 @@ async fn login(server: &Arc<Server>, accepted: Accepted, mode: Mode) -> Option<(
         }
     };
     Some((arrived, slot))
+}
+
+/// The connection, once nobody else can read it.
+async fn secure(server: &Server, arrival: Arrival) -> Option<(Secured<Socket>, Slot)> {
+    let config = server.config();
+    let (deadline, write) = (Instant::now() + config.timeouts.login, config.timeouts.write);
+    let limits = server.limits_before_login();
+    let of_tls = |shaken: Shaken<TcpStream>| {
+        let Shaken { stream, bindings, .. } = shaken;
+        (Transport::new(Socket::Tls(stream), limits, write), bindings)
+    };
+    // What is bound to a channel is bound to its TLS, which has ended in front of these.
+    let unbound = ChannelBindings::default;
+    let ((mut transport, bindings), peer, slot) = match arrival {
+        Arrival::Socket(Accepted { socket, peer, slot }, mode) => {
+            (of_tls(begin_tls(server, socket, mode, deadline).await?), peer, slot)
+        }
+        Arrival::Tls(shaken, peer, slot) => (of_tls(*shaken), peer, slot),
+        Arrival::WebSocket(io, peer, slot) => {
+            let transport = Transport::web_socket(Socket::Upgraded(io), limits, write);
+            ((transport, unbound()), peer, slot)
+        }
+        Arrival::Carried(carried, patience, peer, slot) => {
+            let transport = Transport::carried(Socket::None, carried, limits, patience);
+            ((transport, unbound()), peer, slot)
+        }
+    };
+    transport.set_deadline(Some(deadline));
+    transport.set_metrics(Arc::clone(&server.metrics));
+    Some((Secured::new(transport, bindings, peer), slot))
+}
+
+async fn begin_tls(
+    server: &Server,
+    socket: TcpStream,
+    mode: Mode,
+    deadline: Instant,
+) -> Option<Shaken<TcpStream>> {
+    let (socket, asked) = match mode {
+        Mode::DirectTls => (socket, None),
+        Mode::StartTls => {
+            let (limits, write) = (server.limits_before_login(), server.config().timeouts.write);
+            let mut transport = Transport::new(socket, limits, write);
+            transport.set_deadline(Some(deadline));
+            let (socket, domain) =
+                or_goodbye(Plain::new(transport).negotiate(server).await).await?;
+            (socket, Some(domain))
+        }
+    };
+    handshake(server, socket, asked.as_ref(), Offer::Xmpp).await
 }
 
 /// From a login to a session: one that is bound is returned, to one that is resumed the connection
@@ -95,7 +152,7 @@ async fn settle(
     arrived: Arrived,
     slot: Slot,
     task: &mut Task,
-) -> Option<(Bound<Tls>, Slot)> {
+) -> Option<(Bound<Socket>, Slot)> {
     let unbound = match arrived {
         Arrived::Unbound(unbound) => unbound,
         Arrived::Proven(proven) => match welcome(server, *proven, slot, task).await {
@@ -112,9 +169,9 @@ async fn settle(
 /// What became of a client that was told what it asked for with its login.
 enum Welcomed {
     /// It has a resource.
-    Bound(Box<Bound<Tls>>, Slot),
+    Bound(Box<Bound<Socket>>, Slot),
     /// It will ask for one.
-    Unbound(Box<Unbound<Tls>>, Slot),
+    Unbound(Box<Unbound<Socket>>, Slot),
     /// It went on with its old stream, or is gone.
     Gone,
 }
@@ -122,7 +179,7 @@ enum Welcomed {
 /// Does what a client asked for with its login, and answers it.
 async fn welcome(
     server: &Arc<Server>,
-    mut proven: Proven<Tls>,
+    mut proven: Proven<Socket>,
     slot: Slot,
     task: &Task,
 ) -> Welcomed {
@@ -156,10 +213,10 @@ async fn welcome(
 /// Waits for the client to bind a resource or to resume a stream.
 async fn bind(
     server: &Arc<Server>,
-    mut unbound: Unbound<Tls>,
+    mut unbound: Unbound<Socket>,
     slot: Slot,
     task: &mut Task,
-) -> Option<(Bound<Tls>, Slot)> {
+) -> Option<(Bound<Socket>, Slot)> {
     loop {
         let next = tokio::select! {
             next = unbound.next(server) => or_goodbye(next).await?,
@@ -192,48 +249,46 @@ async fn find(
     resume: Result<Resume, Condition>,
     task: &Task,
 ) -> Result<(Going, u32), Element> {
-    let resume = resume.map_err(|condition| failed(condition, None))?;
-    let going = resumption::find(server, account, &resume, task).await?;
-    Ok((going, resume.acked))
+    let found = match resume {
+        Err(condition) => Err(failed(condition, None)),
+        Ok(resume) => resumption::find(server, account, &resume, task)
+            .await
+            .map(|going| (going, resume.acked)),
+    };
+    server.metrics.resumptions.count(if found.is_ok() { Outcome::Ok } else { Outcome::Failed });
+    found
 }
 
 /// A new session ends what was left of one with its address from before the start.
-async fn supersede(server: &Arc<Server>, bound: &Bound<Tls>) {
+async fn supersede(server: &Arc<Server>, bound: &Bound<Socket>) {
     let cx = Ctx { server: Arc::clone(server), session: None };
     let session = &bound.session;
     let streams = cx.state::<StoredStreams>();
     streams.supersede(&cx, session.account(), session.jid().resource()).await;
 }
 
-async fn handshake(
+/// Does the TLS handshake, in the time that there is for it.
+pub async fn handshake(
     server: &Server,
     socket: TcpStream,
     asked: Option<&Domain>,
-) -> Option<(Tls, crate::auth::ChannelBindings)> {
+    offer: Offer,
+) -> Option<Shaken<TcpStream>> {
     let certificates = server.certificates();
     let limit = server.config().timeouts.tls;
-    match timeout(limit, certificates.accept(socket, asked)).await {
+    match timeout(limit, certificates.accept(socket, asked, offer)).await {
         Ok(Ok(done)) => Some(done),
         Ok(Err(error)) => {
             tracing::debug!(reason = %error.kind(), "TLS handshake failed");
+            server.metrics.handshakes_failed.count(Handshake::Failed);
             None
         }
         Err(_) => {
             tracing::debug!("TLS handshake took too long");
+            server.metrics.handshakes_failed.count(Handshake::Late);
             None
         }
     }
-}
-
-fn transport<S: AsyncRead + AsyncWrite + Unpin>(
-    server: &Server,
-    io: S,
-    deadline: Instant,
-) -> Transport<S> {
-    let config = server.config();
-    let mut transport = Transport::new(io, server.limits_before_login(), config.timeouts.write);
-    transport.set_deadline(Some(deadline));
-    transport
 }
 
 async fn or_goodbye<T, S>(step: Result<T, Ended<S>>) -> Option<T>

@@ -1,5 +1,6 @@
 //! Clients: one task per connection, from the first byte to the last.
 
+mod bosh;
 mod connection;
 mod outgoing;
 mod quiet;
@@ -8,5 +9,16 @@ mod replay;
 mod resumption;
 mod session;
 mod throttle;
+mod websocket;
 
-pub use connection::{Mode, serve};
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::server::Server;
+pub use connection::{Arrival, Mode, handshake, serve};
+
+/// Streams that come by HTTP.
+pub fn web_routes(server: &Server) -> Router<Arc<Server>> {
+    websocket::routes().merge(bosh::routes(server))
+}

@@ -157,7 +157,8 @@ fn session(
     let limits = &server.config().limits;
     let inbox =
         InboxLimits { stanzas: limits.outbox_stanzas, bytes: limits.outbox_bytes.as_usize() };
-    let session = Arc::new(Session::new(jid, inbox).of_client(stored.client.as_deref()));
+    let session = Session::new(jid, inbox).since(server.clock.now());
+    let session = Arc::new(session.of_client(stored.client.as_deref()));
     let max = std::time::Duration::from_secs(stored.max);
     // What is on its way is sent anew, and counted then.
     let fresh = Ledger { sent: std::collections::VecDeque::new(), ..ledger.clone() };

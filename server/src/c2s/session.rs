@@ -29,16 +29,17 @@ use super::throttle::{Limits, Throttle};
 use crate::feature::Ctx;
 use crate::features::csi;
 use crate::features::stream_management::StoredStreams;
+use crate::metrics::{StanzaKind, Tally};
 use crate::net::Slot;
 use crate::ns;
-use crate::router::{self, Link, ManagedStream, Parcel, Received, Session, Tls, Written};
+use crate::router::{self, Link, ManagedStream, Parcel, Received, Session, Written};
 use crate::server::Server;
 use crate::store::StoreError;
 use crate::stream::bind::Bound;
-use crate::stream::{Closed, StreamError, Transport};
+use crate::stream::{Closed, Socket, StreamError, Transport};
 use crate::xml::Element;
 
-type Stream = Transport<Tls>;
+type Stream = Transport<Socket>;
 
 /// Answers are collected up to this many bytes before they are written.
 const WRITE_AT: usize = 64 * 1024;
@@ -72,7 +73,7 @@ struct Wire {
 
 impl Wire {
     fn queue(&mut self, stanza: &Written) {
-        stanza.parts().iter().for_each(|part| self.transport.queue_bytes(part));
+        self.transport.queue_written(stanza.parts());
     }
 }
 
@@ -131,7 +132,7 @@ enum Never {}
 impl Connection {
     /// Takes over from the login. Boxed, so that the task that serves it holds a pointer: what is
     /// moved through a future would be held by every idle connection again and again.
-    pub(super) fn new(server: &Arc<Server>, bound: Bound<Tls>, slot: Slot) -> Box<Self> {
+    pub(super) fn new(server: &Arc<Server>, bound: Bound<Socket>, slot: Slot) -> Box<Self> {
         let Bound { transport, session } = bound;
         let mut connection = Self::detached(server, session);
         connection.attach(transport, slot);
@@ -166,6 +167,7 @@ impl Connection {
 
     fn attach(&mut self, mut transport: Stream, slot: Slot) {
         transport.set_deadline(None);
+        self.session.set_transport(transport.io().kind());
         let quiet = Quiet::new(&self.cx.server.config().timeouts);
         self.wire = Some(Wire { transport, quiet, _slot: slot });
     }
@@ -277,9 +279,12 @@ impl Connection {
         }
         let bytes = parcels.iter().map(|parcel| parcel.xml.len()).sum();
         wire.transport.reserve(bytes);
+        let mut tally = Tally::default();
         for parcel in &parcels {
             wire.queue(&parcel.xml);
+            tally.note(parcel.kind.stanza());
         }
+        self.cx.server.metrics.count_sent(&tally);
         let Some(managed) = &mut self.managed else {
             let noted = self.receipts.note(&parcels);
             self.outgoing.extend(parcels, bytes);
@@ -346,14 +351,24 @@ impl Connection {
             return written;
         }
         inbox.set_stalled(true);
-        let closing = poll_fn(|cx| inbox.poll_closing(cx));
+        let managed = self.managed.as_ref();
+        let is_elsewhere = poll_fn(|cx| match inbox.poll_closing(cx) {
+            Poll::Ready(()) => Poll::Ready(false),
+            // A link wakes the inbox as well.
+            Poll::Pending if managed.is_some_and(|managed| !managed.links.is_empty()) => {
+                Poll::Ready(true)
+            }
+            Poll::Pending => Poll::Pending,
+        });
+        let lost = Err(Closed::Lost(io::ErrorKind::TimedOut));
         let written = tokio::select! {
             biased;
             written = &mut flush => written,
-            () = closing => {
-                let lost = Err(Closed::Lost(io::ErrorKind::TimedOut));
-                timeout(GOODBYE, flush).await.unwrap_or(lost)
-            }
+            // A client that has come back on another connection reads nothing here any more.
+            is_elsewhere = is_elsewhere => match is_elsewhere {
+                true => lost,
+                false => timeout(GOODBYE, flush).await.unwrap_or(lost),
+            },
         };
         inbox.set_stalled(false);
         written
@@ -385,7 +400,7 @@ impl Connection {
         match turn {
             Turn::Space => {
                 if let Some(wire) = &mut self.wire {
-                    wire.transport.queue_bytes(b" ");
+                    wire.transport.keep_alive();
                 }
             }
             Turn::Confirm => self.confirm(),
@@ -411,6 +426,7 @@ impl Connection {
         {
             wire.transport.queue(&question);
             wire.quiet.asked();
+            self.cx.server.metrics.sent.count(StanzaKind::Iq);
         }
     }
 

@@ -4,8 +4,9 @@ use super::{Connection, WRITE_AT, disconnected};
 use crate::features::csi;
 use crate::features::stream_management as management;
 use crate::jid::Jid;
+use crate::metrics::Tally;
 use crate::ns;
-use crate::router::{self, Counted, Parcel};
+use crate::router::{self, Counted, Parcel, ParcelKind};
 use crate::stanza::{Condition, PresenceKind, Stanza, error_answer};
 use crate::stream::{Closed, Event, StreamError};
 use crate::xml::Element;
@@ -16,9 +17,19 @@ impl Connection {
         if let Some(wire) = &mut self.wire {
             wire.quiet.heard();
         }
+        let mut tally = Tally::default();
+        let done = self.read_all(&mut tally).await;
+        self.cx.server.metrics.count_received(&tally);
+        done
+    }
+
+    async fn read_all(&mut self, tally: &mut Tally) -> Result<(), Closed> {
         while let Some(event) = self.event()? {
             match event {
                 Event::Element(element) => {
+                    if Stanza::is_stanza(&element) {
+                        tally.note(ParcelKind::of(&element).stanza());
+                    }
                     self.element(element).await?;
                     if self.session.inbox().bytes() >= WRITE_AT {
                         self.flush().await?;
@@ -62,6 +73,10 @@ impl Connection {
         let stanza = match Stanza::from_client(element, self.session.jid()) {
             Ok(stanza) => stanza,
             Err(rejected) => {
+                if rejected.element.name() == "iq" {
+                    let condition = rejected.error.condition().as_str();
+                    self.cx.server.metrics.iq_errors.count(condition);
+                }
                 self.session.inbound().idle().await;
                 if let Some(answer) = error_answer(&rejected.element, &rejected.error) {
                     self.answer(&answer);
