@@ -4,6 +4,8 @@
 //! specification it implements and what it takes part in. Disco, the table of specifications,
 //! account removal and the pipelines follow from these declarations and cannot drift.
 
+mod command;
+mod filled;
 mod registry;
 
 use std::any::Any;
@@ -16,11 +18,14 @@ use bytes::Bytes;
 use crate::auth::Login;
 use crate::config::ServiceKind;
 use crate::jid::{BareJid, Domain, Jid};
-use crate::router::{AccountGuard, Counted, Envelope, Parcel, Session};
+use crate::net::Peer;
+use crate::router::{AccountGuard, Counted, Envelope, Parcel, Session, Slots};
 use crate::server::Server;
 use crate::stanza::{Condition, Iq, Message, MessageKind, Presence, Stanza, StanzaError};
 use crate::store::StoreError;
 use crate::xml::Element;
+pub use command::{Asker, Command, Execution, Next, Note, Stage};
+pub use filled::{Filled, refused};
 pub use registry::{Features, Registry};
 
 /// Who is asking, and the server that is asked.
@@ -85,6 +90,8 @@ pub enum Scope {
     Rooms,
     /// One of them, `room@rooms.example.org`, whether it is there or not, asked as above.
     Room,
+    /// The service that keeps files of a domain, asked by an account of that domain.
+    Upload,
 }
 
 impl From<ServiceKind> for Scope {
@@ -92,6 +99,7 @@ impl From<ServiceKind> for Scope {
         match kind {
             ServiceKind::Pubsub => Scope::Pubsub,
             ServiceKind::Rooms => Scope::Rooms,
+            ServiceKind::Upload => Scope::Upload,
         }
     }
 }
@@ -271,6 +279,18 @@ pub enum PresenceRole {
     Probe,
 }
 
+/// A client of which nothing is known: it is inside TLS and has not logged in. Its connection is not
+/// authenticated by anything that it says here.
+#[derive(Clone, Debug)]
+pub struct Stranger {
+    /// The domain that it talks to.
+    pub domain: Domain,
+    /// Where it is.
+    pub peer: Peer,
+    /// What features remember of this connection.
+    pub slots: Arc<Slots>,
+}
+
 /// A boxed future, as long as the context that it borrows.
 pub type StepFuture<'a, R> = Pin<Box<dyn Future<Output = R> + Send + 'a>>;
 
@@ -300,6 +320,8 @@ type GuardStep = Box<dyn for<'a> Fn(&'a Ctx, &'a Stanza) -> StepFuture<'a, Verdi
 pub type PresenceStamp = Boxed<Presence, Presence>;
 /// A handler of IQ requests.
 pub type IqHandler = Boxed<Iq, Result<Reply, StanzaError>>;
+/// A handler of IQ requests of strangers; with the payload of the result.
+pub type StrangerHandler = Boxed<(Stranger, Iq), Result<Option<Element>, StanzaError>>;
 /// A handler of presence.
 pub type PresenceHandler = Boxed<Presence, Result<Effects, StanzaError>>;
 /// A step of the message pipeline.

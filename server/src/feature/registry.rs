@@ -10,11 +10,12 @@ use std::time::Duration;
 pub use lookup::Features;
 
 use super::{
-    AccountStep, ArchiveRule, ArchivedStep, ArchivesStep, BindStep, BoundStep, ContactChange,
-    ContactStep, CopyRule, DeliveredStep, Discovery, DiscoveryStep, Effects, EntityStep, Flow,
-    GuardStep, Identity, InfoForm, InlineFeature, InterestsStep, IqHandler, MessageStep,
-    OfflineRule, Phase, PresenceHandler, PresenceRole, PresenceStamp, ReplayStep, Reply, Scope,
-    SessionPart, SessionStep, Side, Spec, Step, TimedStep, UnqueueStep, Verdict,
+    AccountStep, ArchiveRule, ArchivedStep, ArchivesStep, BindStep, BoundStep, Command,
+    ContactChange, ContactStep, CopyRule, DeliveredStep, Discovery, DiscoveryStep, Effects,
+    EntityStep, Flow, GuardStep, Identity, InfoForm, InlineFeature, InterestsStep, IqHandler,
+    MessageStep, OfflineRule, Phase, PresenceHandler, PresenceRole, PresenceStamp, ReplayStep,
+    Reply, Scope, SessionPart, SessionStep, Side, Spec, Step, Stranger, StrangerHandler, TimedStep,
+    UnqueueStep, Verdict,
 };
 use crate::config::ServiceKind;
 use crate::jid::{BareJid, Domain};
@@ -26,6 +27,9 @@ use crate::xml::Element;
 
 /// Handlers of one kind of request, by the payload's namespace and then its name.
 type IqTable = HashMap<&'static str, Vec<(&'static str, IqHandler)>>;
+
+/// Routes of HTTP.
+pub type Routes = fn() -> axum::Router<Arc<crate::server::Server>>;
 
 /// Everything that features declared, by where it is looked up.
 #[derive(Default)]
@@ -41,6 +45,8 @@ pub struct Registry {
     bind2: Vec<(&'static str, BindStep)>,
     bound: Vec<BoundStep>,
     iq: HashMap<(IqKind, Scope), IqTable>,
+    commands: Vec<Command>,
+    before_login: HashMap<(&'static str, &'static str), StrangerHandler>,
     guards: Vec<(Side, GuardStep)>,
     message: Vec<(Side, Phase, MessageStep)>,
     presence: HashMap<PresenceRole, PresenceHandler>,
@@ -64,6 +70,8 @@ pub struct Registry {
     account_removed: Vec<AccountStep>,
     timed: Vec<(Duration, TimedStep)>,
     stopping: Vec<TimedStep>,
+    http: Vec<Routes>,
+    long_http: Vec<Routes>,
     trees: Vec<TreeInfo>,
     states: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
 }
@@ -162,6 +170,26 @@ impl Registry {
             );
             names.push((name, handler));
         }
+    }
+
+    /// Offers a command of every domain (XEP-0050).
+    pub fn command(&mut self, command: Command) {
+        let is_taken = self.commands.iter().any(|other| other.node == command.node);
+        assert!(!is_taken, "two features offer the command {}", command.node);
+        self.commands.push(command);
+    }
+
+    /// Answers IQ requests of clients that have not logged in, whose payload has that namespace and name;
+    /// nothing else is answered before the login. The answer is all that follows from it: the client
+    /// stays a stranger. What it says counts against the limits of the login, in bytes, elements and
+    /// time, and how often it may ask is bounded.
+    pub fn before_login<F>(&mut self, name: (&'static str, &'static str), f: F)
+    where
+        F: for<'a> Step<'a, (Stranger, Iq), Result<Option<Element>, StanzaError>>,
+    {
+        let handler: StrangerHandler = Box::new(move |cx, asked| Box::pin(f.call(cx, asked)));
+        let taken = self.before_login.insert(name, handler);
+        assert!(taken.is_none(), "two features answer {name:?} before the login");
     }
 
     /// Judges every stanza, on the sender's or the recipient's behalf.
@@ -362,6 +390,18 @@ impl Registry {
         F: for<'a> Step<'a, (), ()>,
     {
         self.stopping.push(Box::new(move |cx, ()| Box::pin(f.call(cx, ()))));
+    }
+
+    /// What the feature answers strangers by HTTP. Handlers are given the [`Server`](crate::server::Server)
+    /// as their state, and a [`Visitor`](crate::http::Visitor) as an extension. A request is read, and its answer
+    /// begun, within half a minute, and what is read whole is at most 64 KiB.
+    pub fn http(&mut self, routes: Routes) {
+        self.http.push(routes);
+    }
+
+    /// The same without a limit: for what brings its own, as files do.
+    pub fn long_http(&mut self, routes: Routes) {
+        self.long_http.push(routes);
     }
 
     /// Declares a tree of the store: `on.tree(BLOCKED.account_info(1, "who is blocked"))`. Trees of

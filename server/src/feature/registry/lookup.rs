@@ -4,12 +4,14 @@ use std::any::{Any, TypeId};
 use std::time::Duration;
 
 use super::Registry;
+use super::Routes;
 use crate::config::ServiceKind;
 use crate::feature::{
-    AccountStep, ArchiveRule, ArchivesStep, BindStep, BoundStep, Boxed, CopyRule, DeliveredStep,
-    DiscoveryStep, EntityStep, GuardStep, Identity, InfoForm, InlineFeature, InterestsStep,
-    IqHandler, MessageStep, OfflineRule, Phase, PresenceHandler, PresenceRole, PresenceStamp,
-    ReplayStep, Scope, SessionPart, SessionStep, Side, Spec, TimedStep, UnqueueStep,
+    AccountStep, ArchiveRule, ArchivesStep, BindStep, BoundStep, Boxed, Command, CopyRule,
+    DeliveredStep, DiscoveryStep, EntityStep, GuardStep, Identity, InfoForm, InlineFeature,
+    InterestsStep, IqHandler, MessageStep, OfflineRule, Phase, PresenceHandler, PresenceRole,
+    PresenceStamp, ReplayStep, Scope, SessionPart, SessionStep, Side, Spec, StrangerHandler,
+    TimedStep, UnqueueStep,
 };
 use crate::stanza::{IqKind, Message};
 use crate::store::TreeInfo;
@@ -76,6 +78,12 @@ impl Features {
         offered.map(|(_, feature)| *feature)
     }
 
+    /// Who answers a request of somebody who has not logged in.
+    pub fn before_login_handler(&self, payload: &Element) -> Option<&StrangerHandler> {
+        let is_meant = |(ns, name): &(&str, &str)| payload.is(ns, name);
+        self.before_login.iter().find(|(name, _)| is_meant(name)).map(|(_, handler)| handler)
+    }
+
     /// What a login may carry along.
     pub fn inline_features(&self) -> &[InlineFeature] {
         &self.inline
@@ -100,6 +108,16 @@ impl Features {
     pub fn iq_handler(&self, kind: IqKind, scope: Scope, payload: &Element) -> Option<&IqHandler> {
         let names = self.iq.get(&(kind, scope))?.get(payload.ns())?;
         names.iter().find(|(name, _)| *name == payload.name()).map(|(_, handler)| handler)
+    }
+
+    /// The commands of a domain, in the order of registration.
+    pub fn commands(&self) -> &[Command] {
+        &self.commands
+    }
+
+    /// The command of that node.
+    pub fn command(&self, node: &str) -> Option<&Command> {
+        self.commands.iter().find(|command| command.node == node)
     }
 
     /// Guards of that side.
@@ -209,6 +227,16 @@ impl Features {
     /// What runs on a timer.
     pub fn timed_steps(&self) -> &[(Duration, TimedStep)] {
         &self.timed
+    }
+
+    /// What is answered by HTTP.
+    pub fn http_routes(&self) -> &[Routes] {
+        &self.0.http
+    }
+
+    /// What is answered by HTTP without a limit of time.
+    pub fn long_http_routes(&self) -> &[Routes] {
+        &self.0.long_http
     }
 
     /// What runs as the server begins to stop.
