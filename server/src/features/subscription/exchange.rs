@@ -9,7 +9,7 @@ use crate::features::roster::{Entry, interested};
 use crate::jid::{BareJid, Jid};
 use crate::router::{Envelope, broadcast};
 use crate::server::Server;
-use crate::stanza::{Presence, StanzaError};
+use crate::stanza::{Condition, Presence, StanzaError};
 use crate::store::{Batch, StoreError};
 
 /// A user who has sent a stanza, and the contact it is for. Both accounts are locked.
@@ -83,9 +83,34 @@ impl<'a> Exchange<'a> {
         self.send(event, &stanza, is_heard)
     }
 
+    /// Both see each other from now on, as if each had asked and the other had agreed. Clients are told
+    /// that they were allowed to.
+    ///
+    /// # Errors
+    /// `item-not-found`: there is no such account; `resource-constraint`: a roster is full.
+    pub(super) fn unite(&mut self) -> Result<(), StanzaError> {
+        let limit = self.server.config().limits.roster_items;
+        let contact = self.contact.as_mut().ok_or(Condition::ItemNotFound)?;
+        for entry in [&mut self.user, &mut *contact] {
+            let was = entry.state();
+            entry.set_state(State::Both, entry.is_approved());
+            entry.check_room(limit)?;
+            if !was.is_to() {
+                let (of, to) = (entry.contact().clone(), entry.account().clone());
+                let granted = Presence::new(Event::Subscribed.kind(), of, to);
+                self.stanzas.extend(deliver(self.server, Event::Subscribed, &granted));
+            }
+        }
+        Ok(())
+    }
+
     /// Commits what changed at both ends. What follows is returned.
-    pub(super) async fn commit(mut self) -> Result<Effects, StoreError> {
-        let mut batch = Batch::new();
+    pub(super) async fn commit(self) -> Result<Effects, StoreError> {
+        self.commit_with(Batch::new()).await
+    }
+
+    /// The same, together with something else.
+    pub(super) async fn commit_with(mut self, mut batch: Batch) -> Result<Effects, StoreError> {
         self.user.write(self.server, &mut batch);
         if let Some(contact) = &mut self.contact {
             contact.write(self.server, &mut batch);

@@ -5,10 +5,12 @@
 //! not exist looks like one that is never answered. A pre-approval is used up by one request.
 
 mod exchange;
+mod preauth;
 mod removal;
 mod request;
 mod state;
 
+pub use preauth::befriend;
 pub use request::waiting;
 pub use state::{Event, State};
 
@@ -25,6 +27,7 @@ use exchange::Exchange;
 
 /// Declares what belongs to the specification.
 pub fn register(on: &mut Registry) {
+    preauth::register(on);
     on.stream_feature(StreamPhase::Authenticated, pre_approval);
     on.presence(PresenceRole::Subscription, handle);
     on.account_removed(removal::take_leave);
@@ -51,6 +54,12 @@ async fn handle(cx: &Ctx, presence: Presence) -> Result<Effects, StanzaError> {
     }
     let held = cx.server.locks.lock_all([&user, &contact]).await;
     let is_heard = is_heard(cx, &stanza).await;
+    if event == Event::Subscribe
+        && is_heard
+        && let Some(done) = preauth::redeem(cx, &user, &contact, &stanza).await?
+    {
+        return Ok(done.holding(held));
+    }
     let mut exchange = Exchange::begin(&cx.server, &user, &contact).await?;
     exchange.send(event, &stanza, is_heard)?;
     Ok(exchange.commit().await?.holding(held))
