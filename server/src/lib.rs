@@ -14,8 +14,11 @@
 //! | [`archive`] | messages, one directory for each period |
 //! | [`store`] | what is kept, durably |
 //!
+//! [`http`] is a second way in, for browsers, files and the operator.
+//!
 //! Beside the path: [`auth`] (accounts, SASL mechanisms), [`config`], [`retention`], [`admin`] (the operator's
-//! socket), [`cli`], [`lifecycle`] (start, reload, stop).
+//! socket), [`console`] (the operator's pages), [`cli`], [`lifecycle`] (start, reload, stop), [`pages`] (what is
+//! for browsers).
 
 pub mod admin;
 pub mod archive;
@@ -24,17 +27,22 @@ pub mod c2s;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod console;
 pub mod feature;
 pub mod features;
+pub mod http;
 pub mod jid;
 pub mod lifecycle;
+pub mod metrics;
 pub mod net;
 pub mod nix;
 pub mod ns;
+pub mod pages;
 pub mod retention;
 pub mod router;
 pub mod server;
 pub mod stanza;
+pub mod status;
 pub mod store;
 pub mod stream;
 mod sync;

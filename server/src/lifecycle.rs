@@ -13,15 +13,18 @@ use crate::admin;
 use crate::archive::{self, Archive};
 use crate::auth::password::{CredentialError, Pepper};
 use crate::auth::{AccountError, Accounts, Throttle};
-use crate::c2s::{self, Mode};
+use crate::c2s::{self, Arrival, Mode};
 use crate::clock::Clock;
-use crate::config::{Config, TlsVersion};
+use crate::config::{Config, Network, TlsVersion};
 use crate::feature::{Ctx, Features};
-use crate::features::{self, stream_management};
+use crate::features::{self, accounts, stream_management};
+use crate::http::{self, Kind};
+use crate::metrics::Transport;
 use crate::net::tls::{CertificateError, CertificateFiles, Certificates, MinimumVersion};
-use crate::net::{Listener, Slots};
+use crate::net::{Caller, Listener, Slots};
 use crate::retention::Retentions;
-use crate::server::{Parts, Server};
+use crate::server::{Addresses, Parts, Server};
+use crate::status;
 use crate::store::{Catalog, Disk, OnFatal, Options, Store, StoreError};
 use crate::stream::StreamError;
 use crate::task::{Task, Tasks};
@@ -30,6 +33,9 @@ use crate::task::{Task, Tasks};
 /// takes time is giving unread messages back to their accounts, and whatever is not back by then is lost. Less
 /// than the 90 s after which systemd kills.
 const DRAIN: Duration = Duration::from_secs(60);
+
+/// An operator's browser and what reads the metrics need a dozen.
+const LOCAL_CONNECTIONS: usize = 64;
 
 /// Why a server does not start. Each sentence ends with the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +79,12 @@ pub struct Running {
     pub c2s: Vec<SocketAddr>,
     /// Where it listens for direct TLS.
     pub c2s_tls: Vec<SocketAddr>,
+    /// Where it listens for HTTPS.
+    pub https: Vec<SocketAddr>,
+    /// Where it listens for a web server in front of it.
+    pub http: Vec<SocketAddr>,
+    /// Where it listens for the operator.
+    pub local: Vec<SocketAddr>,
     tasks: Tasks,
     fatal: watch::Receiver<Option<StoreError>>,
 }
@@ -107,13 +119,24 @@ async fn assemble_on(
     options.reserve_bytes = config.store.reserve.as_u64();
     options.disk = disk.clone();
     options.on_fatal = Arc::clone(&on_fatal);
+    let meter = Arc::clone(&options.meter);
     let store = Store::open(options, Catalog::new(features.trees().to_vec())?).await?;
-    let archive = Archive::open(archive_options(&config, disk, on_fatal, &clock)).await?;
+    let archive = Archive::open(archive_options(&config, disk.clone(), on_fatal, &clock)).await?;
     let retentions = Retentions::load(&store).await?;
     let accounts = open_accounts(&config, &store, &clock).await?;
     let config = Arc::new(config);
-    let parts =
-        Parts { config, certificates, store, archive, retentions, accounts, features, clock };
+    let parts = Parts {
+        config,
+        certificates,
+        store,
+        archive,
+        retentions,
+        accounts,
+        features,
+        clock,
+        disk,
+        meter,
+    };
     Ok((Arc::new(Server::new(parts)), watch_fatal))
 }
 
@@ -156,13 +179,20 @@ pub async fn start_on(
 ) -> Result<Running, StartError> {
     let certificates = load_certificates(&config)?;
     let (server, fatal) = assemble_on(disk, features, config, certificates, clock).await?;
-    admin::resume_removals(&server).await?;
+    accounts::resume_removals(&server).await?;
     stream_management::load(&server).await?;
     let config = server.config();
-    let slots = Slots::new(config.limits.connections, config.limits.connections_per_address);
-    let starttls = bind(&config.listen.c2s, &slots)?;
-    let direct = bind(&config.listen.c2s_tls, &slots)?;
+    let limits = &config.limits;
+    let meter = Arc::clone(&server.metrics.connections);
+    let slots = Slots::counted(limits.connections, limits.connections_per_address, meter);
+    let proxies = config.listen.proxies.as_slice().into();
+    let starttls = bind_behind(&proxies, &config.listen.c2s, &slots)?;
+    let direct = bind_behind(&proxies, &config.listen.c2s_tls, &slots)?;
     let (c2s, c2s_tls) = (addresses(&starttls), addresses(&direct));
+    let doors = Doors::bind(&config, &proxies, &slots)?;
+    let Addresses { https, http, local } = doors.addresses();
+    // It is empty: this server has just been made.
+    server.addresses.get_or_init(|| doors.addresses());
     let (tasks, task) = Tasks::new();
     admin::listen(Arc::clone(&server), &config.admin_socket, task.clone()).map_err(|error| {
         StartError::File { what: config.admin_socket.display().to_string(), error }
@@ -172,11 +202,48 @@ pub async fn start_on(
             tokio::spawn(accept(Arc::clone(&server), listener, mode, task.clone()));
         }
     }
+    doors.open(&server, &slots, &task);
     for step in 0..server.features.timed_steps().len() {
         tokio::spawn(repeat(Arc::clone(&server), step, task.clone()));
     }
-    tokio::spawn(write_streams_down(Arc::clone(&server), task));
-    Ok(Running { server, c2s, c2s_tls, tasks, fatal })
+    tokio::spawn(write_streams_down(Arc::clone(&server), task.clone()));
+    tokio::spawn(status::watch(Arc::clone(&server), task));
+    server.set_serving(true);
+    Ok(Running { server, c2s, c2s_tls, https, http, local, tasks, fatal })
+}
+
+/// Where HTTP is listened for.
+struct Doors {
+    https: Vec<Listener>,
+    proxied: Vec<Listener>,
+    local: Vec<Listener>,
+}
+
+impl Doors {
+    fn bind(config: &Config, proxies: &Arc<[Network]>, slots: &Slots) -> Result<Self, StartError> {
+        // A web server in front is one address for all its visitors, who are counted one by one.
+        let most = config.limits.connections;
+        let one_for_all = slots.anew(most, most);
+        Ok(Doors {
+            https: bind_behind(proxies, &config.listen.https, slots)?,
+            proxied: bind(&config.listen.http, &one_for_all)?,
+            local: bind(&config.listen.local, &slots.anew(LOCAL_CONNECTIONS, LOCAL_CONNECTIONS))?,
+        })
+    }
+
+    fn addresses(&self) -> Addresses {
+        Addresses {
+            https: addresses(&self.https),
+            http: addresses(&self.proxied),
+            local: addresses(&self.local),
+        }
+    }
+
+    fn open(self, server: &Arc<Server>, slots: &Slots, task: &Task) {
+        http::listen(server, self.https, Kind::Https, slots, task);
+        http::listen(server, self.proxied, Kind::Proxied, slots, task);
+        http::listen(server, self.local, Kind::Local, slots, task);
+    }
 }
 
 /// Writes streams down until the server stops.
@@ -220,6 +287,7 @@ impl Running {
         for step in self.server.features.stopping_steps() {
             step(&cx, ()).await;
         }
+        self.server.set_serving(false);
         self.tasks.stop();
         self.server.sessions.for_each(|session| {
             session.close(StreamError::system_shutdown("the server stops"));
@@ -238,11 +306,26 @@ impl Running {
 /// Accepts until the server stops.
 async fn accept(server: Arc<Server>, listener: Listener, mode: Mode, mut task: Task) {
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let caller = tokio::select! {
+            caller = listener.accept() => caller,
             () = task.stopped() => return,
         };
-        tokio::spawn(c2s::serve(Arc::clone(&server), accepted, mode, task.clone()));
+        server.metrics.connections.accepted.count(match mode {
+            Mode::StartTls => Transport::StartTls,
+            Mode::DirectTls => Transport::DirectTls,
+        });
+        tokio::spawn(serve(Arc::clone(&server), caller, mode, task.clone()));
+    }
+}
+
+/// Serves a connection, once it is known whose it is.
+async fn serve(server: Arc<Server>, caller: Caller, mode: Mode, mut task: Task) {
+    let accepted = tokio::select! {
+        accepted = caller.introduced() => accepted,
+        () = task.stopped() => return,
+    };
+    if let Some(accepted) = accepted {
+        c2s::serve(server, Arrival::Socket(accepted, mode), task).await;
     }
 }
 
@@ -252,6 +335,16 @@ fn bind(addresses: &[SocketAddr], slots: &Slots) -> Result<Vec<Listener>, StartE
             .map_err(|error| StartError::Listen { address: *address, error })
     };
     addresses.iter().map(bind).collect()
+}
+
+/// The same where some connections begin with whose they are.
+fn bind_behind(
+    proxies: &Arc<[Network]>,
+    addresses: &[SocketAddr],
+    slots: &Slots,
+) -> Result<Vec<Listener>, StartError> {
+    let listeners = bind(addresses, slots)?.into_iter();
+    Ok(listeners.map(|listener| listener.behind(Arc::clone(proxies))).collect())
 }
 
 fn addresses(listeners: &[Listener]) -> Vec<SocketAddr> {
@@ -266,6 +359,7 @@ fn load_certificates(config: &Config) -> Result<Certificates, StartError> {
             domain: host.domain.clone(),
             chain: host.certificate.clone(),
             key: host.key_file.clone(),
+            names: host.web.iter().map(|web| web.host().to_owned()).collect(),
         })
         .collect();
     let minimum = match config.tls.min_version {

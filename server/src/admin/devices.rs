@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::accounts::forget_streams;
 use super::{AdminError, Answer, DeviceRow};
 use crate::auth::{AccountError, Device, DeviceId};
+use crate::features::accounts::forget_streams;
 use crate::jid::BareJid;
 use crate::server::Server;
 use crate::stream::StreamError;

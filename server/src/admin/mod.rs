@@ -6,13 +6,17 @@
 //! no server running as well, so that both ways cannot differ.
 
 mod accounts;
+mod announce;
 mod archive;
 mod client;
+mod console;
 mod devices;
 mod doctor;
-mod removal;
+mod invites;
 mod rooms;
+mod sessions;
 mod socket;
+mod uploads;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,20 +26,27 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 pub use client::{ClientError, Connection, connect};
-pub use removal::resume_removals;
+pub use invites::{Create as InviteWish, InviteRow, InviteState, Lasts};
 pub use rooms::{MemberRow, OccupantRow, RoomAction, RoomDetail, RoomRow};
+pub use sessions::SessionRow;
 pub use socket::listen;
+pub use uploads::{UploadChoice, UploadList, UploadRow};
 
 use crate::auth::AccountError;
 use crate::auth::password::{Password, PasswordError};
 use crate::config::Retention;
+use crate::console::gate::NoRandom;
+use crate::features;
+use crate::features::invite;
 use crate::features::muc::operator;
 use crate::features::omemo::Finding;
 use crate::features::omemo::doctor::ShutOut;
 use crate::features::omemo::rooms::RoomFinding;
-use crate::jid::{BareJid, Domain};
+use crate::features::upload;
+use crate::jid::{BareJid, Domain, Jid};
+use crate::metrics::{Failure, Samples};
 use crate::server::Server;
-use crate::stanza::StanzaError;
+use crate::status::{Status, status};
 use crate::store::{Report, StoreError};
 
 /// What an operator may ask.
@@ -93,6 +104,24 @@ pub enum Request {
         #[serde(default)]
         device: Option<String>,
     },
+    /// Lists the clients that are connected.
+    UserSessions {
+        /// Whose; all if nobody is named.
+        #[serde(default)]
+        account: Option<BareJid>,
+    },
+    /// Closes the session with that full address.
+    UserSessionEnd {
+        /// Which one.
+        session: Jid,
+    },
+    /// Says something to everybody of a domain who is online.
+    Announce {
+        /// Which one.
+        domain: Domain,
+        /// What.
+        text: String,
+    },
     /// How long an account's messages are kept.
     UserRetention {
         /// Whose.
@@ -114,6 +143,44 @@ pub enum Request {
         /// What.
         action: RoomAction,
     },
+    /// Lists uploaded files.
+    UploadList {
+        /// Those of a domain or of an account; all if none is named.
+        #[serde(default)]
+        of: Option<BareJid>,
+    },
+    /// Deletes uploaded files.
+    UploadRemove {
+        /// Which ones.
+        which: UploadChoice,
+    },
+    /// How the server is.
+    Status,
+    /// How it was: the last hour, and the last two days.
+    History,
+    /// What went wrong lately.
+    Failures,
+    /// Makes an invitation to an account.
+    InviteCreate(invites::Create),
+    /// Makes an invitation to set a new password for an account.
+    InviteReset {
+        /// Which one.
+        account: BareJid,
+        /// How long it is good for.
+        #[serde(default)]
+        lasts: Lasts,
+    },
+    /// Lists the invitations of one domain, or of all.
+    InviteList {
+        /// Which one.
+        #[serde(default)]
+        domain: Option<Domain>,
+    },
+    /// Takes an invitation back.
+    InviteRevoke {
+        /// Its token or its id.
+        invitation: String,
+    },
     /// Reads every record of the store.
     StoreCheck,
     /// What the archive consists of.
@@ -128,6 +195,14 @@ pub enum Request {
         /// Opens what is not open.
         #[serde(default)]
         repair: bool,
+    },
+    /// Makes a link that opens the console once.
+    ConsoleLink,
+    /// Sets the operator's password for the console, and ends its sessions.
+    ConsolePassword {
+        /// The new one; without it there is none any more.
+        #[serde(default)]
+        password: Option<Secret>,
     },
 }
 
@@ -166,7 +241,7 @@ impl Secret {
 }
 
 /// What was done, or asked for.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
     /// Nothing more to say.
@@ -177,6 +252,10 @@ pub enum Answer {
     Accounts(Vec<AccountRow>),
     /// Devices, the one that was used last first.
     Devices(Vec<DeviceRow>),
+    /// Clients that are connected, by account, the one that has been there longest first.
+    Sessions(Vec<SessionRow>),
+    /// So many accounts were told.
+    Announced(usize),
     /// So many devices have to log in with the password again, and so many sessions were told to
     /// close.
     Revoked {
@@ -185,6 +264,10 @@ pub enum Answer {
         /// Sessions.
         closed: usize,
     },
+    /// One invitation.
+    Invitation(Box<InviteRow>),
+    /// Invitations, in the order of domains, the newest first.
+    Invitations(Vec<InviteRow>),
     /// Rooms, in the order of their addresses.
     Rooms(Vec<RoomRow>),
     /// One room.
@@ -193,6 +276,21 @@ pub enum Answer {
     Members(Vec<MemberRow>),
     /// So many people were in a room that is no more.
     Left(usize),
+    /// Uploaded files.
+    Uploads(UploadList),
+    /// So many uploaded files were deleted.
+    UploadsRemoved {
+        /// How many.
+        files: u64,
+        /// How large they were together.
+        bytes: u64,
+    },
+    /// How the server is.
+    Status(Box<Status>),
+    /// How the server was.
+    History(Samples),
+    /// What went wrong, the latest first.
+    Failures(Vec<Failure>),
     /// What a check of the store found.
     Checked(Checked),
     /// How long an account's messages are kept.
@@ -212,6 +310,13 @@ pub enum Answer {
         accounts: Vec<OmemoRow>,
         /// Rooms for members, or those of the one account.
         rooms: Vec<OmemoRoom>,
+    },
+    /// A link that opens the console.
+    ConsoleLink {
+        /// Where it leads.
+        url: String,
+        /// Until when, as in `2026-11-22T16:13:00.123Z`.
+        expires: String,
     },
 }
 
@@ -348,9 +453,18 @@ pub enum AdminError {
     /// The account.
     #[error(transparent)]
     Account(#[from] AccountError),
+    /// It cannot be announced.
+    #[error("an announcement has 1 to {0} bytes; write a shorter one")]
+    Announcement(usize),
     /// The room.
     #[error(transparent)]
     Room(#[from] operator::Error),
+    /// Uploaded files.
+    #[error(transparent)]
+    Upload(#[from] upload::operator::Error),
+    /// The invitation.
+    #[error(transparent)]
+    Invitation(#[from] invite::Error),
     /// A room that nobody would own.
     #[error("a room needs an owner; name at least one account")]
     NoOwner,
@@ -360,6 +474,9 @@ pub enum AdminError {
     /// There is no such device.
     #[error("no device of that account has this id; `cloister user devices` shows those there are")]
     UnknownDevice,
+    /// Nobody is connected by that address.
+    #[error("there is no such session; `cloister user sessions` shows those there are")]
+    UnknownSession,
     /// Its removal has begun.
     #[error("the account is being removed; let `cloister user remove` finish that first")]
     Leaving,
@@ -371,6 +488,14 @@ pub enum AdminError {
         "the account's nodes could not be opened ({0}); look at the server's log, then try again"
     )]
     Repair(&'static str),
+    /// There is no console.
+    #[error(
+        "no console is open; start the server with `cloister serve`, and let `listen.local` have an address"
+    )]
+    NoConsole,
+    /// The machine has no random numbers.
+    #[error(transparent)]
+    NoRandom(#[from] NoRandom),
 }
 
 /// Carries out a request. `progress` hears how many records a long one has seen.
@@ -392,28 +517,49 @@ pub async fn execute(
         }
         Request::UserDisable { account } => accounts::disable(server, &account).await,
         Request::UserEnable { account } => accounts::enable(server, &account).await,
-        Request::UserRemove { account } => removal::remove(server, &account).await,
+        Request::UserRemove { account } => accounts::remove(server, &account).await,
         Request::UserDevices { account } => devices::list(server, &account).await,
         Request::UserRevoke { account, device } => {
             devices::revoke(server, &account, device.as_deref()).await
         }
+        Request::UserSessions { account } => sessions::list(server, account.as_ref()).await,
+        Request::UserSessionEnd { session } => sessions::end(server, &session),
+        Request::Announce { domain, text } => announce::say(server, &domain, &text).await,
         Request::UserRetention { account, change } => {
             accounts::retention(server, &account, change).await
         }
+        Request::InviteCreate(wanted) => invites::create(server, wanted).await,
+        Request::InviteReset { account, lasts } => invites::reset(server, &account, lasts).await,
+        Request::InviteList { domain } => invites::list(server, domain).await,
+        Request::InviteRevoke { invitation } => invites::revoke(server, &invitation).await,
         Request::RoomList { domain } => rooms::list(server, domain).await,
         Request::Room { room, action } => rooms::act(server, &room, action).await,
+        Request::UploadList { of } => uploads::list(server, of).await,
+        Request::UploadRemove { which } => uploads::remove(server, which).await,
         Request::ArchiveStatus => archive::status(server).await,
         Request::ArchiveExpire => archive::expire(server, progress).await,
         Request::DoctorOmemo { account, repair } => {
             doctor::omemo(server, account, repair, progress).await
         }
+        Request::ConsoleLink => console::link(server),
+        Request::ConsolePassword { password } => console::password(server, password).await,
+        Request::History => Ok(Answer::History(server.metrics.history.samples())),
+        Request::Failures => Ok(Answer::Failures(server.metrics.failures.latest())),
+        Request::Status => Ok(Answer::Status(Box::new(status(server).await?))),
         Request::StoreCheck => Ok(Answer::Checked(server.store.check(progress).await?.into())),
     }
 }
 
-impl From<StanzaError> for AdminError {
-    fn from(error: StanzaError) -> Self {
-        AdminError::Farewell(error.condition().as_str())
+impl From<features::accounts::Error> for AdminError {
+    fn from(error: features::accounts::Error) -> Self {
+        use features::accounts::Error;
+        match error {
+            Error::UnknownDomain(_) => AccountError::Missing.into(),
+            Error::Account(error) => error.into(),
+            Error::Store(error) => error.into(),
+            Error::Leaving => AdminError::Leaving,
+            Error::Farewell(condition) => AdminError::Farewell(condition),
+        }
     }
 }
 

@@ -177,8 +177,10 @@ impl Connection {
 
     async fn carry_out(&mut self, request: Request) -> io::Result<()> {
         // What only reads may be left half-done when the server stops.
-        let reads =
-            matches!(request, Request::StoreCheck | Request::DoctorOmemo { repair: false, .. });
+        let reads = matches!(
+            request,
+            Request::Status | Request::StoreCheck | Request::DoctorOmemo { repair: false, .. }
+        );
         let (progress, mut seen) = watch::channel(0);
         let server = Arc::clone(&self.server);
         let work = execute(&server, request, move |rows| {

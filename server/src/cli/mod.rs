@@ -4,19 +4,26 @@
 //! done, 1 is a failure, 2 is a command line that cannot be understood. Answers go to standard
 //! output; errors are one sentence on standard error that ends with the remedy.
 
+mod announce;
 mod archive;
+mod cert;
 mod check_config;
 mod completions;
+mod console;
 mod demo;
 mod doctor;
+mod invite;
 mod logging;
 mod operator;
 mod output;
 mod password;
 mod progress;
+mod qr;
 mod room;
 mod serve;
+mod status;
 mod store;
+mod upload;
 mod user;
 mod xeps;
 
@@ -40,7 +47,8 @@ const USAGE: u8 = 2;
     after_help = "Examples:
   cloister demo                          try it on this machine, with nothing to configure
   cloister serve                         run the server of /etc/cloister/cloister.toml
-  cloister user add alice@example.org    make an account"
+  cloister user add alice@example.org    make an account
+  cloister invite create                 have somebody make one, with a link and a QR code"
 )]
 pub struct Cli {
     /// The configuration, through which every command finds store and socket.
@@ -62,16 +70,25 @@ enum Command {
     Serve(serve::Arguments),
     Demo(demo::Arguments),
     CheckConfig(check_config::Arguments),
+    Status(status::Arguments),
+    #[command(subcommand)]
+    Cert(cert::Command),
     #[command(subcommand)]
     User(user::Command),
     #[command(subcommand)]
+    Invite(invite::Command),
+    #[command(subcommand)]
     Room(room::Command),
+    Announce(announce::Arguments),
+    #[command(subcommand)]
+    Upload(upload::Command),
     #[command(subcommand)]
     Store(store::Command),
     #[command(subcommand)]
     Archive(archive::Command),
     #[command(subcommand)]
     Doctor(doctor::Command),
+    Console(console::Arguments),
     Xeps(xeps::Arguments),
     Completions(completions::Arguments),
 }
@@ -91,11 +108,17 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(_) => serve::run(config)?,
         Command::Demo(arguments) => demo::run(&arguments)?,
         Command::CheckConfig(arguments) => return check_config::run(&arguments, config),
+        Command::Status(arguments) => status::run(&arguments, config)?,
+        Command::Cert(command) => return cert::run(&command, config),
         Command::User(command) => user::run(command, config)?,
+        Command::Invite(command) => invite::run(command, config)?,
+        Command::Announce(arguments) => announce::run(&arguments, config)?,
         Command::Room(command) => room::run(command, config)?,
+        Command::Upload(command) => upload::run(command, config)?,
         Command::Store(command) => return store::run(&command, config),
         Command::Archive(command) => archive::run(&command, config)?,
         Command::Doctor(command) => return doctor::run(&command, config),
+        Command::Console(arguments) => console::run(&arguments, config)?,
         Command::Xeps(arguments) => xeps::run(&arguments)?,
         Command::Completions(arguments) => completions::run(&arguments)?,
     }

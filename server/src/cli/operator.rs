@@ -32,6 +32,31 @@ pub(super) fn ask(
     runtime.block_on(reach(config, request, progress))
 }
 
+/// Asks a server that runs; there is nothing that could be told without it.
+pub(super) fn ask_running(config: &Path, request: Request) -> anyhow::Result<Answer> {
+    let (config, _) = load(config, Check::Syntax)?;
+    let socket = config.admin_socket.display().to_string();
+    match ask_if_running(&config, &request)? {
+        Some(answer) => Ok(answer),
+        None => bail!("no server answers at {socket}; start it, or give its configuration"),
+    }
+}
+
+/// The same, with nothing if no server runs.
+pub(super) fn ask_if_running(config: &Config, request: &Request) -> anyhow::Result<Option<Answer>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot ask the server; look at the limits of this user, then try again")?;
+    runtime.block_on(async {
+        match admin::connect(&config.admin_socket).await {
+            Ok(Some(mut server)) => Ok(Some(server.ask(request, |_| ()).await?)),
+            Ok(None) => Ok(None),
+            Err(error) => Err(unreachable(&config.admin_socket, &error)),
+        }
+    })
+}
+
 async fn reach(
     config: Config,
     request: Request,

@@ -12,8 +12,16 @@ pub(super) struct ClosedOutput;
 
 /// Prints a line, or several, to standard output.
 pub(super) fn say(text: &str) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    match writeln!(out, "{}", safe(text, true)).and_then(|()| out.flush()) {
+    written(&mut io::stdout().lock(), &format!("{}\n", safe(text, true)))
+}
+
+/// Prints what we have drawn ourselves, colours and all.
+pub(super) fn say_drawn(drawing: &str) -> anyhow::Result<()> {
+    written(&mut io::stdout().lock(), drawing)
+}
+
+fn written(out: &mut impl io::Write, text: &str) -> anyhow::Result<()> {
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(ClosedOutput.into()),
         Err(error) => Err(anyhow::Error::new(error).context("cannot write to standard output")),
         Ok(()) => Ok(()),

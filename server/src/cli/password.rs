@@ -5,12 +5,12 @@ use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use clap::Args;
 use zeroize::Zeroizing;
 
 use super::Usage;
 use crate::admin::Secret;
+use crate::auth::password::made_up;
 use crate::nix::in_nix_store;
 
 /// Shorter passwords are guessed from a stolen database in no time, whatever they are hashed with.
@@ -62,27 +62,9 @@ fn warn(text: &str) {
 
 /// A random password that can be read out: so many groups of three syllables, 18 bits each.
 pub(super) fn readable(groups: usize) -> anyhow::Result<Zeroizing<String>> {
-    const CONSONANTS: &[u8; 16] = b"bdfghjklmnprstvz";
-    const VOWELS: &[u8; 4] = b"aiou";
-    let mut text = Zeroizing::new(String::with_capacity(groups * 7));
-    for group in 0..groups {
-        let mut octets = [0; 3];
-        SystemRandom::new().fill(&mut octets).map_err(|_| {
-            anyhow::anyhow!(
-                "this machine has no random numbers; give a password with --password-file"
-            )
-        })?;
-        if group > 0 {
-            text.push('-');
-        }
-        for octet in octets {
-            // Both tables have a power of two of letters, so that each is as likely as another.
-            let letters =
-                [CONSONANTS.get(usize::from(octet >> 4)), VOWELS.get(usize::from(octet & 3))];
-            text.extend(letters.into_iter().flatten().map(|letter| char::from(*letter)));
-        }
-    }
-    Ok(text)
+    made_up::readable(groups).map_err(|_| {
+        anyhow::anyhow!("this machine has no random numbers; give a password with --password-file")
+    })
 }
 
 fn ask() -> anyhow::Result<Zeroizing<String>> {

@@ -71,7 +71,12 @@ pub(super) fn ready_line(running: &Running) -> String {
         [] => "nowhere".to_owned(),
         all => all.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(" "),
     };
-    format!("Ready: STARTTLS on {}, TLS on {}", list(&running.c2s), list(&running.c2s_tls))
+    format!(
+        "Ready: STARTTLS on {}, TLS on {}, HTTPS on {}",
+        list(&running.c2s),
+        list(&running.c2s_tls),
+        list(&running.https)
+    )
 }
 
 /// Says something that the server goes on without.

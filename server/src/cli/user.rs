@@ -1,5 +1,7 @@
 //! `cloister user`: accounts.
 
+mod sessions;
+
 use std::path::Path;
 
 use anyhow::bail;
@@ -22,6 +24,7 @@ pub(super) enum Command {
     Disable(Disable),
     Enable(Enable),
     Devices(Devices),
+    Sessions(sessions::Arguments),
     Retention(Retention),
     Remove(Remove),
 }
@@ -165,6 +168,7 @@ pub(super) fn run(command: Command, config: &Path) -> anyhow::Result<()> {
         }
         Command::Devices(Devices { jid, revoke: Some(id), .. }) => revoke(&jid, id, config),
         Command::Devices(Devices { jid, json, .. }) => devices(&jid, json, config),
+        Command::Sessions(arguments) => sessions::run(&arguments, config),
         Command::Retention(command) => retention(&command, config),
         Command::Remove(Remove { jid }) => {
             let account = account(&jid)?;
@@ -194,7 +198,7 @@ fn passwd(command: &Passwd, config: &Path) -> anyhow::Result<()> {
 }
 
 /// A password that was made up stands alone on standard output, for scripts.
-fn done(what: &str, password: Option<&str>) -> anyhow::Result<()> {
+pub(super) fn done(what: &str, password: Option<&str>) -> anyhow::Result<()> {
     match password {
         None => say(what),
         Some(password) => {

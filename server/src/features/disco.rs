@@ -17,8 +17,8 @@ use crate::server::Server;
 use crate::stanza::{Condition, Iq, IqKind, StanzaError};
 use crate::xml::Element;
 
-const EVERYWHERE: [Scope; 5] =
-    [Scope::Host, Scope::Own, Scope::Account, Scope::Pubsub, Scope::Rooms];
+const EVERYWHERE: [Scope; 6] =
+    [Scope::Host, Scope::Own, Scope::Account, Scope::Pubsub, Scope::Rooms, Scope::Upload];
 const INFO: (&str, &str) = (ns::DISCO_INFO, "query");
 const ITEMS: (&str, &str) = (ns::DISCO_ITEMS, "query");
 
@@ -47,11 +47,13 @@ pub fn register(on: &mut Registry) {
     on.iq(IqKind::Get, &[Scope::Account], INFO, info_of_account);
     on.iq(IqKind::Get, &[Scope::Pubsub], INFO, info_of_pubsub);
     on.iq(IqKind::Get, &[Scope::Rooms], INFO, info_of_rooms);
+    on.iq(IqKind::Get, &[Scope::Upload], INFO, info_of_upload);
     on.iq(IqKind::Get, &[Scope::Host], ITEMS, items_of_host);
     on.iq(IqKind::Get, &[Scope::Own], ITEMS, items_of_own);
     on.iq(IqKind::Get, &[Scope::Account], ITEMS, items_of_account);
     on.iq(IqKind::Get, &[Scope::Pubsub], ITEMS, items_of_pubsub);
     on.iq(IqKind::Get, &[Scope::Rooms], ITEMS, items_of_rooms);
+    on.iq(IqKind::Get, &[Scope::Upload], ITEMS, items_of_upload);
     on.items(&[Scope::Host], services);
 }
 
@@ -86,6 +88,10 @@ async fn info_of_rooms(cx: &Ctx, iq: Iq) -> Result<Reply, StanzaError> {
     tell_info(cx, &iq, Scope::Rooms).await
 }
 
+async fn info_of_upload(cx: &Ctx, iq: Iq) -> Result<Reply, StanzaError> {
+    tell_info(cx, &iq, Scope::Upload).await
+}
+
 async fn items_of_host(cx: &Ctx, iq: Iq) -> Result<Reply, StanzaError> {
     tell_items(cx, &iq, Scope::Host).await
 }
@@ -104,6 +110,10 @@ async fn items_of_pubsub(cx: &Ctx, iq: Iq) -> Result<Reply, StanzaError> {
 
 async fn items_of_rooms(cx: &Ctx, iq: Iq) -> Result<Reply, StanzaError> {
     tell_items(cx, &iq, Scope::Rooms).await
+}
+
+async fn items_of_upload(cx: &Ctx, iq: Iq) -> Result<Reply, StanzaError> {
+    tell_items(cx, &iq, Scope::Upload).await
 }
 
 async fn tell_info(cx: &Ctx, iq: &Iq, scope: Scope) -> Result<Reply, StanzaError> {

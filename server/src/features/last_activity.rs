@@ -20,7 +20,7 @@ use crate::jid::BareJid;
 use crate::ns;
 use crate::router::Session;
 use crate::stanza::{Condition, Iq, IqKind, Presence, PresenceKind, Stanza, StanzaError};
-use crate::store::{Batch, COMMIT_MAX, Record, Tree};
+use crate::store::{Batch, COMMIT_MAX, Record, StoreError, Tree};
 use crate::sync::lock;
 use crate::xml::Element;
 
@@ -91,17 +91,37 @@ async fn of_account(cx: &Ctx, iq: Iq) -> Result<Reply, StanzaError> {
         return Err(Condition::Forbidden.into());
     }
     let account = iq.to.as_ref().ok_or(Condition::BadRequest)?.bare();
-    if cx.server.sessions.of(&account).iter().any(|session| session.presence().is_some()) {
+    if is_there(cx, &account) {
         return Ok(Reply::with(answer(cx, cx.server.clock.now())));
     }
     // Nothing is known of somebody who was never there.
-    let waiting = lock(&cx.state::<Waiting>().0).get(&account).cloned();
-    let last = match waiting {
-        Some(last) => Some(last),
-        None => cx.server.store.get(&LAST, &key(&account)).await?,
-    };
+    let last = last(cx, &account).await?;
     let last = last.ok_or(Condition::ItemNotFound)?;
     Ok(Reply::with(answer(cx, last.at).with_text(last.status)))
+}
+
+/// When somebody was last online: now, or when the account's last client went; nothing if that is not
+/// known.
+///
+/// # Errors
+/// The store fails.
+pub async fn last_there(cx: &Ctx, account: &BareJid) -> Result<Option<Timestamp>, StoreError> {
+    match is_there(cx, account) {
+        true => Ok(Some(cx.server.clock.now())),
+        false => Ok(last(cx, account).await?.map(|last| last.at)),
+    }
+}
+
+fn is_there(cx: &Ctx, account: &BareJid) -> bool {
+    cx.server.sessions.of(account).iter().any(|session| session.presence().is_some())
+}
+
+async fn last(cx: &Ctx, account: &BareJid) -> Result<Option<Last>, StoreError> {
+    let waiting = lock(&cx.state::<Waiting>().0).get(account).cloned();
+    match waiting {
+        Some(last) => Ok(Some(last)),
+        None => cx.server.store.get(&LAST, &key(account)).await,
+    }
 }
 
 /// Notes when a client becomes available and when it no longer is. Nothing is ever held up.

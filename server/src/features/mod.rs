@@ -3,6 +3,8 @@
 //! A feature is two lines here, a `mod` and a call of its `register`. Steps of one phase and
 //! guards run in this order.
 
+pub mod accounts;
+pub mod adhoc;
 mod avatar;
 mod bind;
 mod bind2;
@@ -19,6 +21,9 @@ mod encryption;
 mod expiry;
 mod fast;
 mod hints;
+pub mod host_meta;
+pub mod invite;
+mod invite_page;
 mod last_activity;
 pub mod mam;
 pub mod muc;
@@ -34,6 +39,7 @@ pub mod roster;
 mod rsm;
 mod sasl2;
 mod server_info;
+pub mod service_administration;
 mod session;
 mod specs;
 mod stanza_id;
@@ -41,6 +47,7 @@ mod stream_limits;
 pub mod stream_management;
 mod subscription;
 mod time;
+pub mod upload;
 mod vcard;
 mod vcard4;
 mod version;
@@ -59,6 +66,7 @@ pub fn all() -> Features {
 pub fn with(more: impl FnOnce(&mut Registry)) -> Features {
     let mut on = Registry::default();
     crate::auth::register(&mut on);
+    adhoc::register(&mut on);
     avatar::register(&mut on);
     bind::register(&mut on);
     bind2::register(&mut on);
@@ -75,6 +83,9 @@ pub fn with(more: impl FnOnce(&mut Registry)) -> Features {
     expiry::register(&mut on);
     fast::register(&mut on);
     hints::register(&mut on);
+    host_meta::register(&mut on);
+    invite::register(&mut on);
+    invite_page::register(&mut on);
     last_activity::register(&mut on);
     mam::register(&mut on);
     muc::register(&mut on);
@@ -90,6 +101,7 @@ pub fn with(more: impl FnOnce(&mut Registry)) -> Features {
     rsm::register(&mut on);
     sasl2::register(&mut on);
     server_info::register(&mut on);
+    service_administration::register(&mut on);
     session::register(&mut on);
     specs::register(&mut on);
     stanza_id::register(&mut on);
@@ -97,6 +109,7 @@ pub fn with(more: impl FnOnce(&mut Registry)) -> Features {
     stream_management::register(&mut on);
     subscription::register(&mut on);
     time::register(&mut on);
+    upload::register(&mut on);
     vcard::register(&mut on);
     vcard4::register(&mut on);
     version::register(&mut on);
@@ -120,7 +133,7 @@ pub fn table() -> String {
 }
 
 /// Where a specification is published.
-fn address(id: &str) -> String {
+pub(crate) fn address(id: &str) -> String {
     match id.split_once(['-', ' ']) {
         Some(("XEP", number)) => format!("https://xmpp.org/extensions/xep-{number}.html"),
         Some((_, number)) => format!("https://www.rfc-editor.org/rfc/rfc{number}.html"),

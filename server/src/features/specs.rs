@@ -10,7 +10,7 @@ pub fn register(on: &mut Registry) {
     }
 }
 
-const CORE: [Spec; 14] = [
+const CORE: [Spec; 17] = [
     rfc("RFC 4616", "The PLAIN SASL Mechanism", "only on hosts that keep passwords as Argon2id"),
     rfc("RFC 5802", "Salted Challenge Response Authentication Mechanism (SCRAM)", ""),
     Spec {
@@ -25,6 +25,7 @@ const CORE: [Spec; 14] = [
         status: Status::Partial,
         ..rfc("RFC 6121", "XMPP: Instant Messaging and Presence", "between accounts of this server")
     },
+    rfc("RFC 7395", "XMPP Subprotocol for WebSocket", ""),
     rfc("RFC 7590", "Use of TLS in XMPP", ""),
     rfc("RFC 7622", "XMPP: Address Format", ""),
     rfc("RFC 7677", "SCRAM-SHA-256 and SCRAM-SHA-256-PLUS", ""),
@@ -34,6 +35,20 @@ const CORE: [Spec; 14] = [
     },
     rfc("RFC 8265", "Usernames and Passwords", ""),
     rfc("RFC 9266", "Channel Bindings for TLS 1.3", ""),
+    Spec {
+        id: "XEP-0124",
+        name: "Bidirectional-streams Over Synchronous HTTP (BOSH)",
+        version: "1.11.2",
+        status: Status::Complete,
+        note: "one stream to a session",
+    },
+    Spec {
+        id: "XEP-0206",
+        name: "XMPP Over BOSH",
+        version: "1.4",
+        status: Status::Complete,
+        note: "",
+    },
     Spec {
         id: "XEP-0297",
         name: "Stanza Forwarding",

@@ -87,7 +87,11 @@ impl Place {
              [listen]\n\
              c2s = {c2s}\n\
              c2s_tls = {tls}\n\
-             # For a later version, nothing listens there yet: HTTPS on port {https}.\n",
+             https = {https}\n\
+             local = [\"127.0.0.1:0\"]\n\n\
+             # Pages from anywhere may try clients in a browser.\n\
+             [http]\n\
+             origins = [\"*\"]\n",
             data = path(self.0.join("data"))?,
             socket = path(self.socket())?,
             domain = quoted(domain.as_str())?,
@@ -95,7 +99,7 @@ impl Place {
             key = path(self.certificate_key())?,
             c2s = loopback(ports.c2s)?,
             tls = loopback(ports.tls)?,
-            https = ports.https,
+            https = loopback(ports.https)?,
         );
         write(&self.config(), 0o600, &text)
     }

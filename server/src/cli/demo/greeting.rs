@@ -53,6 +53,7 @@ pub(super) fn text(place: &Place, running: &Running, accounts: &[Known]) -> anyh
     writeln!(out, "  If a client asks for them, give it the server and port above.\n")?;
     let (program, config) = (program(), shell_word(&place.config()));
     writeln!(out, "Another account:  {program} --config {config} user add carol@{domain}")?;
+    writeln!(out, "Console:          {program} --config {config} console")?;
     writeln!(out, "Stop:             Ctrl-C; the next run has the same accounts")?;
     Ok(out)
 }

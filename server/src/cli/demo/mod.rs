@@ -7,8 +7,9 @@ mod accounts;
 mod authority;
 mod files;
 mod greeting;
+mod invitation;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
@@ -18,7 +19,7 @@ use super::load;
 use super::logging::Log;
 use super::serve::{Foreground, Signals, announce, block_on, ready_line};
 use crate::clock::Clock;
-use crate::config::{Check, Config};
+use crate::config::{Check, Config, Listen, WebAddress};
 use crate::jid::Domain;
 use crate::lifecycle::{self, StartError};
 
@@ -47,7 +48,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "PORT")]
     tls_port: Option<u16>,
 
-    /// The port for HTTPS, noted for a later version: this one serves no HTTPS [default: 5443]
+    /// The port for files, invitations and browsers [default: 5443]
     #[arg(long, value_name = "PORT")]
     https_port: Option<u16>,
 }
@@ -64,6 +65,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     authority::complete(&place, domain_of(&config)?)?;
     let (mut config, warnings) = load(&path, Check::Full)?;
     arguments.put_ports(&mut config);
+    stay_here(&mut config);
     let log = Log::begin(config.log_level);
     for warning in &warnings {
         tracing::warn!("{warning}");
@@ -74,10 +76,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 async fn serve(config: Config, place: &files::Place, log: Log) -> anyhow::Result<()> {
     let signals = Signals::new()?;
     let listen = config.listen.clone();
-    let refused = |error| not_started(error, &listen.c2s, place);
+    let refused = |error| not_started(error, &listen, place);
     let running = lifecycle::start(config, Clock::System).await.map_err(refused)?;
     let accounts = accounts::complete(&running.server, place).await?;
     announce(&greeting::text(place, &running, &accounts)?);
+    invitation::show(&running.server, domain_of(&running.server.config())?).await?;
     announce(&ready_line(&running));
     Foreground { running, path: &place.config(), log, signals }.attend().await
 }
@@ -118,6 +121,27 @@ impl Arguments {
         };
         put(&mut config.listen.c2s, self.c2s_port);
         put(&mut config.listen.c2s_tls, self.tls_port);
+        put(&mut config.listen.https, self.https_port);
+    }
+}
+
+/// Pages are at an address that this machine has, whatever the domain is called.
+fn stay_here(config: &mut Config) {
+    // The configuration of an earlier version does not say where HTTP is listened for.
+    for addresses in [&mut config.listen.https, &mut config.listen.local] {
+        for address in addresses.iter_mut().filter(|address| !address.ip().is_loopback()) {
+            let ip: IpAddr = match address.is_ipv4() {
+                true => Ipv4Addr::LOCALHOST.into(),
+                false => Ipv6Addr::LOCALHOST.into(),
+            };
+            address.set_ip(ip);
+        }
+    }
+    // Which port is free is known later only.
+    let port = config.listen.https.first().map(SocketAddr::port).filter(|port| *port > 0);
+    let Some(port) = port else { return };
+    for host in config.hosts.iter_mut().filter(|host| host.domain.as_str() != "localhost") {
+        host.web.get_or_insert_with(|| WebAddress::of("localhost", port));
     }
 }
 
@@ -127,11 +151,16 @@ fn domain_of(config: &Config) -> anyhow::Result<&Domain> {
 }
 
 /// A port in use is what happens most, and the remedy is an option.
-fn not_started(error: StartError, starttls: &[SocketAddr], place: &files::Place) -> anyhow::Error {
+fn not_started(error: StartError, listen: &Listen, place: &files::Place) -> anyhow::Error {
     match error {
         StartError::Listen { address, error } => {
-            let option = if starttls.contains(&address) { "--c2s-port" } else { "--tls-port" };
-            anyhow!("cannot listen on {address}: {error}; choose another port with {option}")
+            let remedy = match address {
+                it if listen.c2s.contains(&it) => "choose another port with --c2s-port",
+                it if listen.c2s_tls.contains(&it) => "choose another port with --tls-port",
+                it if listen.https.contains(&it) => "choose another port with --https-port",
+                _ => "choose another port in cloister.toml",
+            };
+            anyhow!("cannot listen on {address}: {error}; {remedy}")
         }
         StartError::Store(crate::store::StoreError::Locked { .. }) => {
             let dir = place.dir().display();

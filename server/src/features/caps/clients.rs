@@ -68,6 +68,11 @@ struct Caps {
     ver: String,
 }
 
+/// The node that the client names in its capabilities: mostly its project's address.
+pub fn software(session: &Session) -> Option<String> {
+    session.slots().with(|client: &mut Client| client.caps.as_ref().map(|caps| caps.node.clone()))
+}
+
 impl Caps {
     /// What a presence says, if that can be used.
     fn read(presence: &Element) -> Option<Self> {

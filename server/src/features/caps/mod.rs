@@ -12,7 +12,7 @@ mod clients;
 mod verify;
 
 pub use cache::Interests;
-pub use clients::{interests, wants};
+pub use clients::{interests, software, wants};
 
 use super::disco;
 use crate::feature::{Registry, Scope, Spec, Status};

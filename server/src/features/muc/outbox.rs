@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use super::occupants::Device;
 use super::private::Private;
 use super::room::{Room, State};
+use crate::metrics::Metrics;
 use crate::router::{Addressed, Handed, Pending, Weight, hand_over};
 use crate::server::Server;
 use crate::sync::lock;
@@ -44,7 +45,8 @@ impl Room {
         queue.waiting.push(said);
         if !std::mem::replace(&mut queue.is_handing_out, true) {
             drop(queue);
-            server.runtime.spawn(hand_out(Arc::clone(self)));
+            let metrics = Arc::clone(&server.metrics);
+            server.runtime.spawn(hand_out(Arc::clone(self), metrics));
         }
     }
 
@@ -55,52 +57,67 @@ impl Room {
     }
 }
 
-async fn hand_out(room: Arc<Room>) {
+async fn hand_out(room: Arc<Room>, metrics: Arc<Metrics>) {
     loop {
         let all = room.take();
         if all.is_empty() {
             return;
         }
-        hand_to_all(&mut room.state(), &all);
+        let handed = hand_to_all(&mut room.state(), &all);
+        metrics.room_messages.add(all.iter().filter(|said| said.only.is_none()).count() as u64);
+        metrics.room_deliveries.add(handed);
         drop(all);
         // A busy room leaves the thread to others.
         tokio::task::yield_now().await;
     }
 }
 
-fn hand_to_all(state: &mut State, all: &[Said]) {
+/// How many copies were handed over.
+fn hand_to_all(state: &mut State, all: &[Said]) -> u64 {
+    let mut handed = 0;
     // What is for one alone keeps its place.
     for some in all.chunk_by(|one, next| one.only.is_none() && next.only.is_none()) {
         match some {
             [Said { only: Some(private), message, .. }] => private.hand_over(state, message),
-            _ => hand_to_everybody(state, some),
+            _ => handed += hand_to_everybody(state, some),
         }
     }
+    handed
 }
 
-fn hand_to_everybody(state: &mut State, all: &[Said]) {
+fn hand_to_everybody(state: &mut State, all: &[Said]) -> u64 {
+    let mut handed = 0;
     for occupant in state.occupants.iter_mut() {
         for device in &mut occupant.devices {
-            hand_to(device, all);
+            handed += hand_to(device, all);
         }
     }
     let newest = all.iter().filter_map(|said| said.number).max();
     state.last = state.last.max(newest.unwrap_or(0));
+    handed
 }
 
-fn hand_to(device: &mut Device, all: &[Said]) {
+/// How many it was handed; a device that is behind is told from the archive, which is not counted.
+fn hand_to(device: &mut Device, all: &[Said]) -> u64 {
     if device.is_behind {
-        return device.keep(all);
+        device.keep(all);
+        return 0;
     }
     let seen = device.seen;
     let is_new = |said: &&Said| said.number.is_none_or(|number| number > seen);
-    let parcels = all.iter().filter(is_new).map(|said| device.message(&said.message));
-    match hand_over(&device.session, parcels) {
+    let mut count = 0;
+    let parcels = all.iter().filter(is_new).map(|said| {
+        count += 1;
+        device.message(&said.message)
+    });
+    let handed = hand_over(&device.session, parcels);
+    match handed {
         Handed::Taken | Handed::Gone => {
             device.seen = all.iter().filter_map(|said| said.number).max().unwrap_or(0).max(seen);
         }
         Handed::LeftOut(from) => device.fall_behind(from),
     }
+    if matches!(handed, Handed::Taken) { count } else { 0 }
 }
 
 /// Messages without a number that are kept for a device that is behind: it is for a moment, as it

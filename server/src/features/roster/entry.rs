@@ -145,6 +145,11 @@ impl Entry {
         &self.account
     }
 
+    /// The contact.
+    pub fn contact(&self) -> &Jid {
+        &self.contact
+    }
+
     /// Whether there is an item.
     pub fn exists(&self) -> bool {
         self.item.is_some()
