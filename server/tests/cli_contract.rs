@@ -19,8 +19,10 @@ const COMMANDS: &[&[&str]] = &[
     &["user", "disable"],
     &["user", "enable"],
     &["user", "devices"],
+    &["user", "sessions"],
     &["user", "retention"],
     &["user", "remove"],
+    &["announce"],
     &["room"],
     &["room", "list"],
     &["room", "show"],
@@ -39,6 +41,19 @@ const COMMANDS: &[&[&str]] = &[
     &["archive", "expire"],
     &["doctor"],
     &["doctor", "omemo"],
+    &["status"],
+    &["cert"],
+    &["cert", "status"],
+    &["invite"],
+    &["invite", "create"],
+    &["invite", "reset"],
+    &["invite", "list"],
+    &["invite", "revoke"],
+    &["upload"],
+    &["upload", "list"],
+    &["upload", "remove"],
+    &["console"],
+    &["console", "password"],
     &["xeps"],
     &["completions"],
 ];
@@ -53,8 +68,17 @@ async fn the_help_of_every_command_has_an_example() {
 
 #[tokio::test]
 async fn the_list_of_commands_above_is_whole() {
-    let groups =
-        [&["user"][..], &["room"], &["room", "members"], &["store"], &["archive"], &["doctor"]];
+    let groups = [
+        &["user"][..],
+        &["room"],
+        &["room", "members"],
+        &["invite"],
+        &["upload"],
+        &["store"],
+        &["archive"],
+        &["doctor"],
+        &["cert"],
+    ];
     for name in [&[][..]].into_iter().chain(groups) {
         let help = run(&[name, &["--help"][..]].concat()).await.ok();
         let (_, list) = help.split_once("Commands:\n").unwrap();

@@ -13,6 +13,9 @@ use crate::cli_process::{Done, Process, command, enter, login, run, run_with, tr
 use crate::kit::RawClient;
 use crate::kit::tls::sha256_of;
 
+/// Whatever port is free, for each.
+const FREE: [&str; 6] = ["--c2s-port", "0", "--tls-port", "0", "--https-port", "0"];
+
 struct Demo(TempDir);
 
 impl Demo {
@@ -43,7 +46,7 @@ impl Demo {
     }
 
     async fn on_free_ports(&self) -> Process {
-        self.start(&["--c2s-port", "0", "--tls-port", "0"]).await
+        self.start(&FREE).await
     }
 
     /// A run that is expected to end.
@@ -159,17 +162,18 @@ async fn a_port_in_use_is_an_error_that_names_the_option() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let demo = Demo::new();
-    let complaint = demo.run(&["--c2s-port", &port, "--tls-port", "0"]).await.failed();
-    assert!(complaint.contains("--c2s-port"), "{complaint}");
-    let complaint = demo.run(&["--c2s-port", "0", "--tls-port", &port]).await.failed();
-    assert!(complaint.contains("--tls-port"), "{complaint}");
+    for option in ["--c2s-port", "--tls-port", "--https-port"] {
+        let free = FREE.chunks(2).filter(|pair| pair[0] != option).flatten().copied();
+        let asked: Vec<_> = free.chain([option, &port]).collect();
+        let complaint = demo.run(&asked).await.failed();
+        assert!(complaint.contains(option), "{complaint}");
+    }
 }
 
 #[tokio::test]
 async fn another_domain_needs_another_directory() {
     let demo = Demo::new();
-    let ports = ["--c2s-port", "0", "--tls-port", "0"];
-    let server = demo.start(&[&["--domain", "Chat.Example"][..], &ports].concat()).await;
+    let server = demo.start(&[&["--domain", "Chat.Example"][..], &FREE].concat()).await;
     let known = passwords(&server);
     let trust = trusting(&demo.file("ca.pem"));
     let alice = login(&server, trust, "alice@chat.example", &known["alice@chat.example"]).await;
@@ -183,6 +187,6 @@ async fn another_domain_needs_another_directory() {
 async fn a_demo_that_runs_already_is_told_apart_from_a_port_in_use() {
     let demo = Demo::new();
     let _server = demo.on_free_ports().await;
-    let complaint = demo.run(&["--c2s-port", "0", "--tls-port", "0"]).await.failed();
+    let complaint = demo.run(&FREE).await.failed();
     assert!(complaint.contains("another demo runs"), "{complaint}");
 }

@@ -116,6 +116,8 @@ impl Site {
              [listen]\n\
              c2s = [\"127.0.0.1:0\"]\n\
              c2s_tls = [\"127.0.0.1:0\"]\n\
+             https = [\"127.0.0.1:0\"]\n\
+             local = [\"127.0.0.1:0\"]\n\
              {more}\n",
             dir = self.path().display(),
             certificate = files.certificate.display(),

@@ -307,3 +307,35 @@ async fn an_account_keeps_messages_for_as_long_as_the_operator_says() {
     assert!(site.run(&["archive", "expire"]).await.ok().contains("0 periods"));
     assert!(site.run(&["archive", "status", "--json"]).await.ok().starts_with('['));
 }
+
+#[tokio::test]
+async fn clients_that_are_connected_are_listed() {
+    let site = Site::new();
+    site.account("juliet@localhost", "secret password").await;
+    let server = site.serve().await;
+    assert_eq!(site.run(&["user", "sessions", "--json"]).await.json(), serde_json::json!([]));
+    let juliet = online(&site, &server, "juliet").await;
+    let rows = site.run(&["user", "sessions", "juliet@localhost", "--json"]).await.json();
+    assert_eq!(rows[0]["jid"], juliet.jid());
+    assert_eq!(rows[0]["transport"], "TLS 1.3");
+    let table = site.run(&["user", "sessions"]).await.ok();
+    assert!(table.contains(juliet.jid()) && table.contains("active"), "{table}");
+    let unknown = site.run(&["user", "sessions", "romeo@localhost"]).await.failed();
+    assert!(unknown.contains("cloister user list"), "{unknown}");
+}
+
+#[tokio::test]
+async fn everybody_who_is_online_is_told_something() {
+    let site = Site::new();
+    site.account("juliet@localhost", "secret password").await;
+    let nobody = site.run(&["announce", "localhost", "Supper!"]).await.ok();
+    assert!(nobody.contains("Nobody is online"), "{nobody}");
+    let server = site.serve().await;
+    let juliet = online(&site, &server, "juliet").await;
+    let told = site.run(&["announce", "localhost", "Supper!", "--json"]).await.json();
+    assert_eq!(told, serde_json::json!({ "told": 1 }));
+    let message = juliet.receive_where("the announcement", |it| it.name() == "message").await;
+    assert_eq!(message.attr("from"), Some("localhost"));
+    let unknown = site.run(&["announce", "nowhere.example", "Supper!"]).await.failed();
+    assert!(unknown.contains("it serves localhost"), "{unknown}");
+}

@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 
 /// Low to high. Within a layer everything may use everything. The longest name that fits counts.
 const LAYERS: &[&[&str]] = &[
-    &["ns", "sync", "clock", "task"],
+    &["ns", "sync", "clock", "task", "pages"],
     &["xml"],
     &["jid"],
     &["stanza"],
+    &["metrics"],
     &["nix"],
     &["config"],
     &["store"],
@@ -22,12 +23,16 @@ const LAYERS: &[&[&str]] = &[
     &[
         "stream::error",
         "stream::header",
+        "stream::carried",
+        "stream::framed",
+        "stream::socket",
         "stream::transport",
         "net::address",
         "net::listener",
+        "net::proxy",
         "net::end_point",
     ],
-    &["auth::scram", "auth::password", "auth::throttle"],
+    &["auth::scram", "auth::password", "auth::throttle", "console::gate"],
     // Who is online, and what waits for them.
     &[
         "router::addressed",
@@ -47,12 +52,15 @@ const LAYERS: &[&[&str]] = &[
         "router::envelope",
     ],
     // The server's state and the contract of its features: each holds the others.
-    &["auth", "net", "feature", "server", "retention", "stream::features"],
+    &["auth", "net", "feature", "server", "retention", "stream::features", "http::visitor"],
     &["router"],
     &["features"],
     &["stream"],
     &["c2s"],
+    &["status"],
     &["admin"],
+    &["console"],
+    &["http"],
     &["lifecycle"],
     &["cli"],
 ];

@@ -22,6 +22,8 @@ const ITEMS: &str = "<query xmlns='http://jabber.org/protocol/disco#items'/>";
 const INFO_OF_NODE: &str = "<query xmlns='http://jabber.org/protocol/disco#info' node='nowhere'/>";
 const ITEMS_OF_NODE: &str =
     "<query xmlns='http://jabber.org/protocol/disco#items' node='nowhere'/>";
+const UPLOAD: &str = "upload.localhost";
+
 const UNKNOWN: &str = "<query xmlns='urn:example:unknown'/>";
 
 #[tokio::test]
@@ -31,7 +33,7 @@ async fn a_host_names_its_services_to_its_accounts() {
     let items = items(&juliet, "localhost").await;
     let found: Vec<_> =
         items.children().map(|item| (item.attr("jid"), item.attr("name"))).collect();
-    let wanted = [(SERVICE, "Publish-Subscribe"), (ROOMS, "Rooms")];
+    let wanted = [(SERVICE, "Publish-Subscribe"), (ROOMS, "Rooms"), (UPLOAD, "HTTP File Upload")];
     assert_eq!(found, wanted.map(|(jid, name)| (Some(jid), Some(name))));
 }
 
@@ -49,7 +51,8 @@ async fn rooms_that_are_for_the_whole_server_are_named_to_everybody() {
     let cloister = Cloister::with(SHARED).await;
     let romeo = cloister.login("romeo@montague.example", "orchard").await;
     assert_eq!(named(&romeo, "localhost").await, [ROOMS]);
-    assert_eq!(named(&romeo, "montague.example").await, ["rooms.montague.example"]);
+    let own = ["rooms.montague.example", "upload.montague.example"];
+    assert_eq!(named(&romeo, "montague.example").await, own);
     let juliet = cloister.login("juliet", "balcony").await;
     assert!(named(&juliet, "montague.example").await.is_empty());
 }
@@ -291,7 +294,7 @@ async fn nobody_logs_in_at_the_address_of_a_service() {
 async fn there_is_no_service_unless_it_is_configured() {
     let cloister = Cloister::start().await;
     let juliet = cloister.login("juliet", "balcony").await;
-    assert_eq!(named(&juliet, "localhost").await, [ROOMS]);
+    assert_eq!(named(&juliet, "localhost").await, [ROOMS, UPLOAD]);
     assert_eq!(juliet.iq_error("get", Some(SERVICE), INFO).await, "remote-server-not-found");
 }
 
@@ -300,7 +303,7 @@ async fn rooms_that_are_switched_off_are_not_there() {
     let off = "[[host]]\ndomain = 'localhost'\n[host.rooms]\nenabled = false\n";
     let cloister = Cloister::with(off).await;
     let juliet = cloister.login("juliet", "balcony").await;
-    assert!(named(&juliet, "localhost").await.is_empty());
+    assert_eq!(named(&juliet, "localhost").await, [UPLOAD]);
     assert_eq!(juliet.iq_error("get", Some(ROOMS), INFO).await, "remote-server-not-found");
     juliet.send(format!("<presence to='{ROOM}/thirdwitch'/>")).await;
     assert_eq!(condition(&juliet.receive().await), "remote-server-not-found");

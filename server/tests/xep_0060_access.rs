@@ -436,7 +436,7 @@ async fn s4_1_a_subscription_ends_with_the_account() {
     let address = cloister::jid::BareJid::parse("tybalt@localhost").unwrap();
     let server = verona.cloister.server();
     server.accounts.set_leaving(&address).await.unwrap();
-    cloister::admin::resume_removals(server).await.unwrap();
+    cloister::features::accounts::resume_removals(server).await.unwrap();
     verona.cloister.account("tybalt", "other").await;
     let tybalt = verona.cloister.online_with("tybalt", "other", INTEREST).await;
     publish_ok(verona.owner(), Some(SERVICE), NODE, "i", "x").await;

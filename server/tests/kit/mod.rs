@@ -4,11 +4,17 @@
 //! ping that comes back ([`Client::expect_silence`]), and time is moved by hand.
 
 pub mod avatar;
+pub mod bosh;
 mod client;
+pub mod console;
 mod decoder;
+pub mod exchange;
+pub mod http;
 pub mod interest;
+pub mod invite;
 pub mod managed;
 pub mod omemo;
+pub mod openmetrics;
 pub mod pubsub;
 mod raw;
 pub mod rooms;
@@ -17,6 +23,8 @@ pub mod sasl2;
 pub mod scram;
 mod server;
 pub mod tls;
+pub mod uploads;
+pub mod websocket;
 
 use std::time::Duration;
 

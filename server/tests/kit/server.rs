@@ -154,6 +154,21 @@ impl Cloister {
         self.directory.path()
     }
 
+    /// Where it listens for HTTPS.
+    pub fn https(&self) -> SocketAddr {
+        self.running.https[0]
+    }
+
+    /// Where it listens for a web server in front of it.
+    pub fn http(&self) -> SocketAddr {
+        self.running.http[0]
+    }
+
+    /// Where it listens for the operator.
+    pub fn local(&self) -> SocketAddr {
+        self.running.local[0]
+    }
+
     /// Where it listens for STARTTLS.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.running.c2s
@@ -357,8 +372,14 @@ fn configuration(directory: &Path, authority: &Authority, options: &str) -> Stri
     config.insert("admin_socket".to_owned(), path("admin.sock").into());
     config.insert("host".to_owned(), hosts);
     let listen = Value::from(listen.to_vec());
-    let listen =
-        Table::from_iter([("c2s".to_owned(), listen.clone()), ("c2s_tls".to_owned(), listen)]);
+    let local = Value::from(vec!["127.0.0.1:0"]);
+    let listen = Table::from_iter([
+        ("c2s".to_owned(), listen.clone()),
+        ("c2s_tls".to_owned(), listen.clone()),
+        ("https".to_owned(), listen),
+        ("http".to_owned(), local.clone()),
+        ("local".to_owned(), local),
+    ]);
     config.insert("listen".to_owned(), listen.into());
     // The least that is allowed: the tests are about the exchange, not about the work.
     let auth = Table::from_iter([("scram_iterations".to_owned(), Value::from(4096))]);
