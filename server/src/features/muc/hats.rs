@@ -45,13 +45,6 @@ pub(super) fn register(on: &mut Registry) {
         status: Status::Complete,
         note: "",
     });
-    on.implements(Spec {
-        id: "XEP-0050",
-        name: "Ad-Hoc Commands",
-        version: "1.3.0",
-        status: Status::Partial,
-        note: "for the hats of rooms; no other commands",
-    });
     on.disco(&[Scope::Room], ns::HATS);
     on.disco(&[Scope::Room], ns::COMMANDS);
     on.iq(IqKind::Set, &[Scope::Room], (ns::COMMANDS, "command"), commands::run);
