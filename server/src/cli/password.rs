@@ -11,10 +11,8 @@ use zeroize::Zeroizing;
 use super::Usage;
 use crate::admin::Secret;
 use crate::auth::password::made_up;
+use crate::features::accounts::PASSWORD_MIN;
 use crate::nix::in_nix_store;
-
-/// Shorter passwords are guessed from a stolen database in no time, whatever they are hashed with.
-const SHORT: usize = 8;
 
 /// A password has at most 1023 bytes; a line that is longer than this is none.
 const LONGEST_LINE: u64 = 64 * 1024;
@@ -40,8 +38,10 @@ impl Source {
             Some(path) => (from(path)?, false),
             None => (ask()?, false),
         };
-        if text.chars().count() < SHORT {
-            warn(&format!("the password has fewer than {SHORT} characters, and is easy to guess"));
+        if text.chars().count() < PASSWORD_MIN {
+            warn(&format!(
+                "the password has fewer than {PASSWORD_MIN} characters, and is easy to guess"
+            ));
         }
         Ok((Secret(text), made_up))
     }
@@ -77,8 +77,8 @@ fn ask() -> anyhow::Result<Zeroizing<String>> {
         typed.map(Zeroizing::new).context("cannot read from the terminal; use --password-file")
     };
     let first = prompt("Password: ")?;
-    if first.chars().count() < SHORT {
-        bail!("the password has fewer than {SHORT} characters; choose a longer one");
+    if first.chars().count() < PASSWORD_MIN {
+        bail!("the password has fewer than {PASSWORD_MIN} characters; choose a longer one");
     }
     if *prompt("The same again: ")? != *first {
         bail!("the two passwords differ; try again");

@@ -254,21 +254,4 @@ mod tests {
         words.count("juliet@example.org");
         assert_eq!(words.values().collect::<Vec<_>>(), [("known", 1), ("other", 1)]);
     }
-
-    /// What counting costs; `cargo test --release --lib metrics::count -- --ignored --nocapture`.
-    #[test]
-    #[ignore = "prints times"]
-    fn counting_costs_nanoseconds() {
-        const TIMES: u32 = 20_000_000;
-        for threads in [1, 2] {
-            let counter = Counter::default();
-            let begun = std::time::Instant::now();
-            std::thread::scope(|scope| {
-                for _ in 0..threads {
-                    scope.spawn(|| (0..TIMES).for_each(|_| counter.add(3)));
-                }
-            });
-            println!("{threads} threads on one counter: {:?} each", begun.elapsed() / TIMES);
-        }
-    }
 }
