@@ -160,8 +160,9 @@ fn session(
     let session = Session::new(jid, inbox).since(server.clock.now());
     let session = Arc::new(session.of_client(stored.client.as_deref()));
     let max = std::time::Duration::from_secs(stored.max);
-    // What is on its way is sent anew, and counted then.
-    let fresh = Ledger { sent: std::collections::VecDeque::new(), ..ledger.clone() };
+    // What is on its way is sent anew, and counted then; not all of it is.
+    let sent = std::collections::VecDeque::new();
+    let fresh = Ledger { sent, is_recounted: true, ..ledger.clone() };
     let stream = ManagedStream::new(account.as_str(), id.to_owned(), true, max, fresh);
     stream.set_owed();
     stream.set_rooms_from(rooms);

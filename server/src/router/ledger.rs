@@ -44,6 +44,9 @@ pub struct Ledger {
     pub rooms: u64,
     /// Up to which number all of that went out, while some of it was left out.
     pub told_up_to: Option<u64>,
+    /// Whether stanzas are counted anew since the server's start, and the client may still count as
+    /// before: see [`Ledger::come_back`].
+    pub is_recounted: bool,
 }
 
 impl Ledger {
@@ -63,7 +66,8 @@ impl Ledger {
         self.sent.push_back(sent);
     }
 
-    /// Takes an acknowledgement; says how many stanzas it newly covers.
+    /// Takes an acknowledgement; says how many stanzas it newly covers. Who gives one on a connection
+    /// counts what went out on it.
     ///
     /// # Errors
     /// It covers more than was sent (XEP-0198 §6). A count that goes back is such a one as well:
@@ -75,23 +79,48 @@ impl Ledger {
         }
         self.sent.drain(..newly);
         self.acked = count;
+        self.is_recounted = false;
         Ok(newly)
+    }
+
+    /// Takes the count of a client that comes back; says how many stanzas it newly covers.
+    ///
+    /// After a start of the server not all goes out again that went out before, so that the same
+    /// number may mean two stanzas. Which one, the client knows by the count that it was answered; but
+    /// the answer may be lost, and it may handle more of what it has before it comes once more. Until
+    /// it acknowledges something on a connection, its count says where to go on and covers nothing:
+    /// some may come twice, nothing is left out.
+    ///
+    /// # Errors
+    /// As of [`ack`](Self::ack). A count from before the start may cover up to `most` stanzas more than
+    /// were written down.
+    pub fn come_back(&mut self, count: u32, most: usize) -> Result<usize, HandledTooHigh> {
+        if !self.is_recounted {
+            return self.ack(count);
+        }
+        let newly = usize::try_from(count.wrapping_sub(self.acked)).unwrap_or(usize::MAX);
+        if newly > self.sent.len().saturating_add(most) {
+            return Err(HandledTooHigh { acked: count, sent: self.count() });
+        }
+        self.acked = count;
+        Ok(0)
     }
 
     /// Takes the acknowledgement of a client that comes back after a crash; says whether it can be
     /// true. It may cover up to `most` stanzas more than were written down.
     pub fn ack_after_crash(&mut self, count: u32, most: usize) -> bool {
         let ahead = usize::try_from(count.wrapping_sub(self.count())).unwrap_or(usize::MAX);
-        if self.ack(count).is_ok() {
+        if self.come_back(count, most).is_ok() {
             return true;
         }
-        if ahead > most {
+        if ahead > most || self.is_recounted {
             return false;
         }
         // That what went out last was not written down is sound: messages and requests are, a
         // moment after they go out, and are acknowledged with what follows them. What is written
         // late only passes, or is a room's, which says it again behind what is known to have gone
-        // out. So nothing is lost but how much of that there was, and the client knows.
+        // out. So nothing is lost but how much of that there was, and the client knows. It need not
+        // say so at once: whoever goes on from here counts anew.
         self.sent.clear();
         self.acked = count;
         true
@@ -167,6 +196,21 @@ mod tests {
         assert!(!known.ack_after_crash(22, 10));
         assert!(!known.ack_after_crash(10, 10));
         assert_eq!(known.acked, 11);
+    }
+
+    #[test]
+    fn s5_what_is_counted_anew_is_covered_by_what_is_acknowledged_on_a_connection_only() {
+        let mut ledger = Ledger { is_recounted: true, ..ledger(u32::MAX, 2) };
+        assert_eq!(ledger.come_back(1, 10), Ok(0));
+        assert_eq!((ledger.acked, ledger.sent.len(), ledger.count()), (1, 2, 3));
+        assert!(ledger.ack_after_crash(13, 10));
+        assert_eq!((ledger.acked, ledger.sent.len()), (13, 2));
+        assert!(!ledger.ack_after_crash(26, 10) && !ledger.ack_after_crash(12, 10));
+        assert!(ledger.come_back(26, 10).is_err() && ledger.ack(16).is_err());
+        assert!(ledger.is_recounted);
+        assert_eq!(ledger.ack(14), Ok(1));
+        assert_eq!(ledger.come_back(15, 10), Ok(1));
+        assert!(ledger.come_back(16, 10).is_err());
     }
 
     #[test]

@@ -330,6 +330,9 @@ impl Device {
         let (h, told) = (self.client.received, self.client.told);
         let back = if self.dice.one_in(4) { self.dice.below(u64::from(h - told) + 1) } else { 0 };
         let h = h - u32::try_from(back).unwrap();
+        if back > 0 {
+            self.note(format!("wants to go on with h={h}, {back} less than it has"));
+        }
         let resumption = self.client.resume_with(h).await?;
         self.look();
         self.note(format!("with h={h}: {resumption:?}, the server has {}", self.client.known));

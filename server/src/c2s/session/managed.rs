@@ -7,14 +7,16 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::{Connection, Managed, disconnected, store_failed};
+use super::{Connection, Managed, UNACKNOWLEDGED_MAX, disconnected, store_failed};
 use crate::archive::{Filter, From, Most};
 use crate::c2s::outgoing::sent;
 use crate::c2s::replay;
 use crate::features::csi;
 use crate::features::stream_management::{self as management, Enable};
 use crate::ns;
-use crate::router::{self, Counted, Link, ManagedStream, Missed, Parcel, Resumable};
+use crate::router::{
+    self, Counted, HandledTooHigh, Ledger, Link, ManagedStream, Missed, Parcel, Resumable,
+};
 use crate::stanza::Condition;
 use crate::stream::{Closed, StreamError};
 use crate::xml::Element;
@@ -123,12 +125,16 @@ impl Connection {
         let Some(count) = management::acknowledged(element) else {
             return Err(StreamError::bad_format("an acknowledgement without a number").into());
         };
-        self.confirmed(count).await.map_err(Closed::from)
+        self.confirmed(|ledger| ledger.ack(count)).await.map_err(Closed::from)
     }
 
-    async fn confirmed(&mut self, count: u32) -> Result<(), StreamError> {
+    /// The client has what the ledger says is newly covered.
+    async fn confirmed(
+        &mut self,
+        cover: impl FnOnce(&mut Ledger) -> Result<usize, HandledTooHigh>,
+    ) -> Result<(), StreamError> {
         let Some(managed) = &self.managed else { return Ok(()) };
-        let newly = managed.stream.ledger().ack(count);
+        let newly = cover(&mut managed.stream.ledger());
         let newly =
             newly.map_err(|error| StreamError::handled_count_too_high(error.acked, error.sent))?;
         let (mut claims, mut is_urgent) = (Vec::new(), false);
@@ -285,7 +291,7 @@ impl Connection {
 
     async fn try_resume(&mut self, acked: u32) -> Result<Element, Closed> {
         self.idle().await;
-        self.confirmed(acked).await?;
+        self.confirmed(|ledger| ledger.come_back(acked, UNACKNOWLEDGED_MAX)).await?;
         self.settle().await?;
         let Some(managed) = &self.managed else {
             return Err(StreamError::undefined_condition("the stream is not managed").into());
@@ -317,7 +323,11 @@ impl Connection {
         if is_stale {
             self.session.inbox().set_stale();
         }
-        if self.outgoing.len() > 0 {
+        let managed = self.managed.as_ref();
+        // A client that answers counts anew.
+        if self.outgoing.len() > 0
+            || managed.is_some_and(|managed| managed.stream.ledger().is_recounted)
+        {
             self.ask();
         }
         self.send(woken)?;

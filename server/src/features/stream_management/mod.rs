@@ -10,6 +10,8 @@
 //! come twice after a crash, nothing is left out. Where only what passes was sent, or what rooms
 //! said, it takes seconds. A stream that would come back without an answer or
 //! a push is refused instead; its client starts anew, knowing which of its stanzas were handled.
+//! What goes out after a start has other numbers than before: until the client has shown that it
+//! counts by them, what it says on coming back is believed to be about the old ones.
 
 mod elements;
 mod journal;
