@@ -1,5 +1,7 @@
 //! From a configuration to a running server and back: start, reload, drain, stop.
 
+mod doors;
+
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -13,29 +15,25 @@ use crate::admin;
 use crate::archive::{self, Archive};
 use crate::auth::password::{CredentialError, Pepper};
 use crate::auth::{AccountError, Accounts, Throttle};
-use crate::c2s::{self, Arrival, Mode};
 use crate::clock::Clock;
-use crate::config::{Config, Network, TlsVersion};
+use crate::config::secret::{FileError, read_secret};
+use crate::config::{Config, TlsVersion, TurnSecret, TurnSecretError};
 use crate::feature::{Ctx, Features};
 use crate::features::{self, accounts, stream_management};
-use crate::http::{self, Kind};
-use crate::metrics::Transport;
 use crate::net::tls::{CertificateError, CertificateFiles, Certificates, MinimumVersion};
-use crate::net::{Caller, Listener, Slots};
+use crate::net::{Inherited, InheritedError, Slots};
 use crate::retention::Retentions;
 use crate::server::{Addresses, Parts, Server};
 use crate::status;
 use crate::store::{Catalog, Disk, OnFatal, Options, Store, StoreError};
 use crate::stream::StreamError;
 use crate::task::{Task, Tasks};
+use doors::Doors;
 
 /// How long what is under way may take when the server stops. Every wait for a client is much shorter; what
 /// takes time is giving unread messages back to their accounts, and whatever is not back by then is lost. Less
 /// than the 90 s after which systemd kills.
 const DRAIN: Duration = Duration::from_secs(60);
-
-/// An operator's browser and what reads the metrics need a dozen.
-const LOCAL_CONNECTIONS: usize = 64;
 
 /// Why a server does not start. Each sentence ends with the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +50,12 @@ pub enum StartError {
     /// The pepper.
     #[error("pepper_file: {0}")]
     Pepper(#[from] CredentialError),
+    /// The file that it is in.
+    #[error("pepper_file: {0}")]
+    PepperFile(FileError),
+    /// What is shared with the TURN server.
+    #[error("turn.secret_file: {0}")]
+    Turn(#[from] TurnSecretError),
     /// A file or directory.
     #[error("{what}: {error}; make it accessible to the user that runs the server")]
     File {
@@ -60,6 +64,9 @@ pub enum StartError {
         /// What the system says.
         error: io::Error,
     },
+    /// What systemd listens on for us.
+    #[error(transparent)]
+    Inherited(#[from] InheritedError),
     /// An address.
     #[error("cannot listen on {address}: {error}; stop what listens there, or choose another port")]
     Listen {
@@ -83,6 +90,8 @@ pub struct Running {
     pub https: Vec<SocketAddr>,
     /// Where it listens for a web server in front of it.
     pub http: Vec<SocketAddr>,
+    /// Where it listens for certificate authorities.
+    pub acme: Vec<SocketAddr>,
     /// Where it listens for the operator.
     pub local: Vec<SocketAddr>,
     tasks: Tasks,
@@ -99,14 +108,15 @@ pub async fn assemble(
     certificates: Certificates,
     clock: Clock,
 ) -> Result<(Arc<Server>, watch::Receiver<Option<StoreError>>), StartError> {
-    assemble_on(Disk::default(), features::all(), config, certificates, clock).await
+    // No command makes calls.
+    assemble_on(Disk::default(), features::all(), config, (certificates, None), clock).await
 }
 
 async fn assemble_on(
     disk: Disk,
     features: Features,
     config: Config,
-    certificates: Certificates,
+    (certificates, turn_secret): (Certificates, Option<TurnSecret>),
     clock: Clock,
 ) -> Result<(Arc<Server>, watch::Receiver<Option<StoreError>>), StartError> {
     let (fatal, watch_fatal) = watch::channel(None);
@@ -128,6 +138,7 @@ async fn assemble_on(
     let parts = Parts {
         config,
         certificates,
+        turn_secret,
         store,
         archive,
         retentions,
@@ -177,31 +188,45 @@ pub async fn start_on(
     config: Config,
     clock: Clock,
 ) -> Result<Running, StartError> {
-    let certificates = load_certificates(&config)?;
-    let (server, fatal) = assemble_on(disk, features, config, certificates, clock).await?;
+    begin(disk, features, Inherited::default(), config, clock).await
+}
+
+/// Starts a server with the sockets that systemd listens on for it.
+///
+/// # Errors
+/// [`StartError`]; nothing listens then.
+pub async fn start_with(
+    inherited: Inherited,
+    config: Config,
+    clock: Clock,
+) -> Result<Running, StartError> {
+    begin(Disk::default(), features::all(), inherited, config, clock).await
+}
+
+async fn begin(
+    disk: Disk,
+    features: Features,
+    inherited: Inherited,
+    config: Config,
+    clock: Clock,
+) -> Result<Running, StartError> {
+    let secrets = (load_certificates(&config)?, load_turn_secret(&config)?);
+    let (server, fatal) = assemble_on(disk, features, config, secrets, clock).await?;
     accounts::resume_removals(&server).await?;
     stream_management::load(&server).await?;
     let config = server.config();
     let limits = &config.limits;
     let meter = Arc::clone(&server.metrics.connections);
     let slots = Slots::counted(limits.connections, limits.connections_per_address, meter);
-    let proxies = config.listen.proxies.as_slice().into();
-    let starttls = bind_behind(&proxies, &config.listen.c2s, &slots)?;
-    let direct = bind_behind(&proxies, &config.listen.c2s_tls, &slots)?;
-    let (c2s, c2s_tls) = (addresses(&starttls), addresses(&direct));
-    let doors = Doors::bind(&config, &proxies, &slots)?;
-    let Addresses { https, http, local } = doors.addresses();
+    let doors = Doors::bind(&config, inherited, &slots)?;
+    let (c2s, c2s_tls) = doors.streams();
+    let Addresses { https, http, acme, local } = doors.addresses();
     // It is empty: this server has just been made.
     server.addresses.get_or_init(|| doors.addresses());
     let (tasks, task) = Tasks::new();
     admin::listen(Arc::clone(&server), &config.admin_socket, task.clone()).map_err(|error| {
         StartError::File { what: config.admin_socket.display().to_string(), error }
     })?;
-    for (listeners, mode) in [(starttls, Mode::StartTls), (direct, Mode::DirectTls)] {
-        for listener in listeners {
-            tokio::spawn(accept(Arc::clone(&server), listener, mode, task.clone()));
-        }
-    }
     doors.open(&server, &slots, &task);
     for step in 0..server.features.timed_steps().len() {
         tokio::spawn(repeat(Arc::clone(&server), step, task.clone()));
@@ -209,41 +234,7 @@ pub async fn start_on(
     tokio::spawn(write_streams_down(Arc::clone(&server), task.clone()));
     tokio::spawn(status::watch(Arc::clone(&server), task));
     server.set_serving(true);
-    Ok(Running { server, c2s, c2s_tls, https, http, local, tasks, fatal })
-}
-
-/// Where HTTP is listened for.
-struct Doors {
-    https: Vec<Listener>,
-    proxied: Vec<Listener>,
-    local: Vec<Listener>,
-}
-
-impl Doors {
-    fn bind(config: &Config, proxies: &Arc<[Network]>, slots: &Slots) -> Result<Self, StartError> {
-        // A web server in front is one address for all its visitors, who are counted one by one.
-        let most = config.limits.connections;
-        let one_for_all = slots.anew(most, most);
-        Ok(Doors {
-            https: bind_behind(proxies, &config.listen.https, slots)?,
-            proxied: bind(&config.listen.http, &one_for_all)?,
-            local: bind(&config.listen.local, &slots.anew(LOCAL_CONNECTIONS, LOCAL_CONNECTIONS))?,
-        })
-    }
-
-    fn addresses(&self) -> Addresses {
-        Addresses {
-            https: addresses(&self.https),
-            http: addresses(&self.proxied),
-            local: addresses(&self.local),
-        }
-    }
-
-    fn open(self, server: &Arc<Server>, slots: &Slots, task: &Task) {
-        http::listen(server, self.https, Kind::Https, slots, task);
-        http::listen(server, self.proxied, Kind::Proxied, slots, task);
-        http::listen(server, self.local, Kind::Local, slots, task);
-    }
+    Ok(Running { server, c2s, c2s_tls, https, http, acme, local, tasks, fatal })
 }
 
 /// Writes streams down until the server stops.
@@ -262,14 +253,15 @@ async fn repeat(server: Arc<Server>, step: usize, mut task: Task) {
 }
 
 impl Running {
-    /// Reads certificates again and puts a new configuration in place. What needs a restart, such
+    /// Reads certificates and what is shared with the TURN server again, and puts a new configuration in place. What needs a restart, such
     /// as addresses, stays as it is.
     ///
     /// # Errors
-    /// A certificate cannot be used; everything stays as it was.
+    /// A certificate or that secret cannot be used; everything stays as it was.
     pub fn reload(&self, config: Config) -> Result<(), StartError> {
         let certificates = load_certificates(&config)?;
-        self.server.replace(Arc::new(config), certificates);
+        let turn_secret = load_turn_secret(&config)?;
+        self.server.replace(Arc::new(config), certificates, turn_secret);
         Ok(())
     }
 
@@ -303,54 +295,6 @@ impl Running {
     }
 }
 
-/// Accepts until the server stops.
-async fn accept(server: Arc<Server>, listener: Listener, mode: Mode, mut task: Task) {
-    loop {
-        let caller = tokio::select! {
-            caller = listener.accept() => caller,
-            () = task.stopped() => return,
-        };
-        server.metrics.connections.accepted.count(match mode {
-            Mode::StartTls => Transport::StartTls,
-            Mode::DirectTls => Transport::DirectTls,
-        });
-        tokio::spawn(serve(Arc::clone(&server), caller, mode, task.clone()));
-    }
-}
-
-/// Serves a connection, once it is known whose it is.
-async fn serve(server: Arc<Server>, caller: Caller, mode: Mode, mut task: Task) {
-    let accepted = tokio::select! {
-        accepted = caller.introduced() => accepted,
-        () = task.stopped() => return,
-    };
-    if let Some(accepted) = accepted {
-        c2s::serve(server, Arrival::Socket(accepted, mode), task).await;
-    }
-}
-
-fn bind(addresses: &[SocketAddr], slots: &Slots) -> Result<Vec<Listener>, StartError> {
-    let bind = |address: &SocketAddr| {
-        Listener::bind(*address, slots.clone())
-            .map_err(|error| StartError::Listen { address: *address, error })
-    };
-    addresses.iter().map(bind).collect()
-}
-
-/// The same where some connections begin with whose they are.
-fn bind_behind(
-    proxies: &Arc<[Network]>,
-    addresses: &[SocketAddr],
-    slots: &Slots,
-) -> Result<Vec<Listener>, StartError> {
-    let listeners = bind(addresses, slots)?.into_iter();
-    Ok(listeners.map(|listener| listener.behind(Arc::clone(proxies))).collect())
-}
-
-fn addresses(listeners: &[Listener]) -> Vec<SocketAddr> {
-    listeners.iter().filter_map(|listener| listener.address().ok()).collect()
-}
-
 fn load_certificates(config: &Config) -> Result<Certificates, StartError> {
     let files: Vec<_> = config
         .hosts
@@ -369,6 +313,10 @@ fn load_certificates(config: &Config) -> Result<Certificates, StartError> {
     Ok(Certificates::load(&files, minimum)?)
 }
 
+fn load_turn_secret(config: &Config) -> Result<Option<TurnSecret>, StartError> {
+    Ok(config.turn.as_ref().map(|turn| TurnSecret::read(&turn.secret_file)).transpose()?)
+}
+
 async fn open_accounts(
     config: &Config,
     store: &Store,
@@ -377,8 +325,7 @@ async fn open_accounts(
     let pepper = match &config.pepper_file {
         None => None,
         Some(path) => {
-            let secret = std::fs::read(path)
-                .map_err(|error| StartError::File { what: path.display().to_string(), error })?;
+            let secret = read_secret(path).map_err(StartError::PepperFile)?;
             Some(Pepper::new(&secret)?)
         }
     };

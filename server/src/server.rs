@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use crate::archive::Archive;
 use crate::auth::{Accounts, Hashing};
 use crate::clock::{Clock, Timestamp};
-use crate::config::{Config, Encryption, PasswordHash, Rooms, ServiceKind};
+use crate::config::{Config, Encryption, PasswordHash, Rooms, ServiceKind, Turn, TurnSecret};
 use crate::console::gate::Gate;
 use crate::feature::Features;
 use crate::jid::{Domain, Resource};
@@ -77,6 +77,8 @@ pub struct Addresses {
     pub https: Vec<SocketAddr>,
     /// Behind a web server of this machine.
     pub http: Vec<SocketAddr>,
+    /// For certificate authorities.
+    pub acme: Vec<SocketAddr>,
     /// For the operator.
     pub local: Vec<SocketAddr>,
 }
@@ -88,6 +90,8 @@ pub struct Parts {
     pub config: Arc<Config>,
     /// The certificates to begin with.
     pub certificates: Certificates,
+    /// What is shared with the TURN server to begin with.
+    pub turn_secret: Option<TurnSecret>,
     /// As in [`Server`].
     pub store: Store,
     /// As in [`Server`].
@@ -111,6 +115,18 @@ pub struct Parts {
 struct Live {
     config: Arc<Config>,
     certificates: Arc<Certificates>,
+    turn_secret: Option<Arc<TurnSecret>>,
+}
+
+impl Live {
+    fn new(
+        config: Arc<Config>,
+        certificates: Certificates,
+        turn_secret: Option<TurnSecret>,
+    ) -> Self {
+        let certificates = Arc::new(certificates);
+        Live { config, certificates, turn_secret: turn_secret.map(Arc::new) }
+    }
 }
 
 impl Server {
@@ -119,6 +135,7 @@ impl Server {
         let Parts {
             config,
             certificates,
+            turn_secret,
             store,
             archive,
             retentions,
@@ -147,7 +164,7 @@ impl Server {
             addresses: OnceLock::new(),
             runtime: Handle::current(),
             console: Gate::default(),
-            live: RwLock::new(Live { config, certificates: Arc::new(certificates) }),
+            live: RwLock::new(Live::new(config, certificates, turn_secret)),
             random: SystemRandom::new(),
         }
     }
@@ -169,10 +186,20 @@ impl Server {
         Arc::clone(&self.live.read().unwrap_or_else(PoisonError::into_inner).certificates)
     }
 
-    /// Puts a new configuration and new certificates in place. Connections stay.
-    pub fn replace(&self, config: Arc<Config>, certificates: Certificates) {
-        let certificates = Arc::new(certificates);
-        let live = Live { config, certificates };
+    /// The TURN server at this moment, and what is shared with it.
+    pub fn turn(&self) -> Option<(Turn, Arc<TurnSecret>)> {
+        let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
+        Some((live.config.turn.clone()?, Arc::clone(live.turn_secret.as_ref()?)))
+    }
+
+    /// Puts a new configuration and what is read with it in place. Connections stay.
+    pub fn replace(
+        &self,
+        config: Arc<Config>,
+        certificates: Certificates,
+        turn_secret: Option<TurnSecret>,
+    ) {
+        let live = Live::new(config, certificates, turn_secret);
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = live;
     }
 

@@ -50,7 +50,13 @@ impl Done {
 /// The binary, with none of our environment's opinions.
 pub fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cloister"));
-    for name in ["CLOISTER_CONFIG", "JOURNAL_STREAM", "NOTIFY_SOCKET", "WATCHDOG_USEC"] {
+    for name in [
+        "CLOISTER_CONFIG",
+        "CREDENTIALS_DIRECTORY",
+        "JOURNAL_STREAM",
+        "NOTIFY_SOCKET",
+        "WATCHDOG_USEC",
+    ] {
         command.env_remove(name);
     }
     command.args(arguments).kill_on_drop(true);
@@ -234,8 +240,13 @@ pub struct Process {
 }
 
 impl Process {
-    pub async fn spawn(mut command: Command) -> Self {
-        let piped = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    pub async fn spawn(command: Command) -> Self {
+        Process::spawn_with(command, Stdio::null()).await
+    }
+
+    /// The same, with something as its standard input.
+    pub async fn spawn_with(mut command: Command, stdin: Stdio) -> Self {
+        let piped = command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = piped.spawn().unwrap();
         let stdout = Lines::of(child.stdout.take().unwrap());
         let stderr = Lines::of(child.stderr.take().unwrap());
@@ -284,8 +295,13 @@ impl Process {
         after.split([' ', ',', '\n']).next().unwrap().parse().unwrap()
     }
 
+    /// The number of the process.
+    pub fn id(&self) -> i32 {
+        i32::try_from(self.child.id().expect("it runs")).unwrap()
+    }
+
     pub fn signal(&self, signal: Signal) {
-        let id = i32::try_from(self.child.id().expect("it runs")).unwrap();
+        let id = self.id();
         kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
     }
 

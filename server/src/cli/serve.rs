@@ -17,6 +17,7 @@ use super::output::{complain, say};
 use crate::clock::Clock;
 use crate::config::{Check, Config};
 use crate::lifecycle::{self, Running};
+use crate::net::Inherited;
 
 /// How long work on blocking threads may go on when everything else has ended.
 const LAST_WORK: Duration = Duration::from_secs(5);
@@ -26,7 +27,8 @@ const LAST_WORK: Duration = Duration::from_secs(5);
 /// SIGTERM and SIGINT let the connections end, then the server stops; a second one ends it at
 /// once. SIGHUP reads the configuration and the certificates again; if there is a mistake in them,
 /// it is logged, and the old ones stay. systemd is told when the server is ready (Type=notify),
-/// reloads, stops, and that it lives (WatchdogSec=).
+/// reloads, stops, and that it lives (WatchdogSec=). Sockets of a socket unit are used for the addresses in
+/// `listen` that they are bound to.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cloister serve
@@ -34,6 +36,8 @@ const LAST_WORK: Duration = Duration::from_secs(5);
 pub(super) struct Arguments {}
 
 pub(super) fn run(path: &Path) -> anyhow::Result<()> {
+    // First of all: it needs a process without threads.
+    let inherited = Inherited::take()?;
     let (config, warnings) = load(path, Check::Full)?;
     let log = Log::begin(config.log_level);
     for warning in &warnings {
@@ -41,7 +45,7 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
     }
     block_on(config.worker_threads, async {
         let signals = Signals::new()?;
-        let running = lifecycle::start(config, Clock::System).await?;
+        let running = lifecycle::start_with(inherited, config, Clock::System).await?;
         announce(&ready_line(&running));
         Foreground { running, path, log, signals }.attend().await
     })
@@ -71,12 +75,16 @@ pub(super) fn ready_line(running: &Running) -> String {
         [] => "nowhere".to_owned(),
         all => all.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(" "),
     };
-    format!(
+    let mut line = format!(
         "Ready: STARTTLS on {}, TLS on {}, HTTPS on {}",
         list(&running.c2s),
         list(&running.c2s_tls),
         list(&running.https)
-    )
+    );
+    if !running.acme.is_empty() {
+        line += &format!(", ACME on {}", list(&running.acme));
+    }
+    line
 }
 
 /// Says something that the server goes on without.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{self, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -65,10 +65,18 @@ impl Listener {
             socket.set_only_v6(true)?;
         }
         socket.set_reuse_address(true)?;
-        socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
-        let socket = TcpListener::from_std(socket.into())?;
+        Listener::of(socket.into(), slots)
+    }
+
+    /// One that listens already.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn of(socket: net::TcpListener, slots: Slots) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let socket = TcpListener::from_std(socket)?;
         Ok(Listener { socket, slots, proxies: Arc::default() })
     }
 

@@ -164,6 +164,11 @@ impl Cloister {
         self.running.http[0]
     }
 
+    /// Where it listens for certificate authorities.
+    pub fn acme(&self) -> SocketAddr {
+        self.running.acme[0]
+    }
+
     /// Where it listens for the operator.
     pub fn local(&self) -> SocketAddr {
         self.running.local[0]
