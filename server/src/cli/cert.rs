@@ -12,7 +12,8 @@ use super::output::{say, say_json, say_table};
 use super::status::end;
 use crate::admin::{Answer, Request};
 use crate::clock::Clock;
-use crate::config::certificate::read_chain;
+use crate::config::certificate::{CertificateError, read_chain};
+use crate::config::secret::FileError;
 use crate::config::{Check, Config, Host};
 use crate::status::{CertificateStatus, certificate_status};
 
@@ -89,6 +90,13 @@ fn row(host: &Host, used: Option<&[CertificateStatus]>) -> Row {
     let (domain, file) = (host.domain.as_str().to_owned(), host.certificate.display().to_string());
     let chain = match read_chain(&host.certificate) {
         Ok(chain) => chain,
+        Err(CertificateError::File(FileError::NoCredentials(_)))
+            if shown(used, &domain).is_some() =>
+        {
+            // The server alone can read it, and reads it at each reload.
+            let certificate = shown(used, &domain).cloned().map(Told::from);
+            return Row { domain, file, certificate, in_use: Some(true), error: None };
+        }
         Err(error) => {
             let error = Some(error.to_string());
             return Row { domain, file, certificate: None, in_use: None, error };
@@ -101,6 +109,10 @@ fn row(host: &Host, used: Option<&[CertificateStatus]>) -> Row {
     };
     let in_use = used.map(is_used);
     Row { in_use, certificate: own.map(Told::from), domain, file, error: None }
+}
+
+fn shown<'a>(used: Option<&'a [CertificateStatus]>, domain: &str) -> Option<&'a CertificateStatus> {
+    used?.iter().find(|one| one.domain == domain)
 }
 
 impl From<CertificateStatus> for Told {

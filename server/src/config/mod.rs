@@ -8,11 +8,14 @@
 //! A text that is not TOML is judged as far as its syntax only: what is behind a quote that was
 //! never closed would be guessed at, and mistakes reported that are not there.
 
+mod acme;
 pub mod certificate;
+mod credentials;
 mod declare;
 mod network;
 mod options;
 mod origin;
+pub mod provision;
 mod quantity;
 mod reference;
 mod report;
@@ -26,6 +29,7 @@ mod syntax;
 mod table;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod uri;
 mod value;
 mod web;
@@ -34,11 +38,12 @@ use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+pub use credentials::Credentials;
 pub use network::Network;
 pub use options::{
-    Archive, Auth, Contact, Encryption, File, HostTable, Http, InviteCreators, InvitesTable,
+    Acme, Archive, Auth, Contact, Encryption, File, HostTable, Http, InviteCreators, InvitesTable,
     Limits, ListenTable, LogLevel, PasswordHash, RoomCreators, RoomUsers, RoomsTable, Store,
-    Timeouts, Tls, TlsVersion, Upload, UploadTable,
+    Timeouts, Tls, TlsVersion, TurnTable, Upload, UploadTable,
 };
 pub use origin::{Origin, WebAddress};
 pub use quantity::{Size, parse_duration};
@@ -47,8 +52,9 @@ pub use report::{ConfigErrors, Finding, Warning};
 pub use retention::Retention;
 pub use rooms::{RoomDefaults, Rooms};
 pub use service::{Service, ServiceKind};
+pub use turn::{HostName, Turn, TurnSecret, TurnSecretError};
 pub use uri::Uri;
-pub use value::{At, SecretPath};
+pub use value::{At, FilePath, SecretPath};
 pub use web::{Invites, Uploads};
 
 use crate::jid::Domain;
@@ -100,6 +106,10 @@ pub struct Config {
     pub http: Http,
     /// Files of all domains.
     pub upload: Upload,
+    /// The server that gets calls through routers, if there is one.
+    pub turn: Option<Turn>,
+    /// Challenges of certificate authorities.
+    pub acme: Acme,
 }
 
 /// A domain that is served.
@@ -156,6 +166,8 @@ pub struct Listen {
     pub https: Vec<SocketAddr>,
     /// HTTP behind a web server on this machine: loopback addresses.
     pub http: Vec<SocketAddr>,
+    /// Certificate authorities, in clear.
+    pub acme: Vec<SocketAddr>,
     /// The operator's: loopback addresses.
     pub local: Vec<SocketAddr>,
     /// Who begins connections with the PROXY protocol.
@@ -163,21 +175,32 @@ pub struct Listen {
 }
 
 impl Config {
-    /// Reads the file at `path`, of at most 1 MiB, and checks it.
+    /// Reads the file at `path`, of at most 1 MiB, and checks it. The credentials that it names are those
+    /// of this process.
     pub fn load(path: &Path, check: Check) -> Result<(Self, Vec<Warning>), ConfigErrors> {
         let name = path.display().to_string();
         let text = read_text(path).map_err(|error| ConfigErrors::unreadable(&name, error))?;
-        Self::parse(&text, &name, check)
+        Self::parse_with(&text, &name, check, Credentials::of_this_process())
     }
 
-    /// Checks a text; `name` is what messages call the file.
+    /// Checks a text where there are no credentials; `name` is what messages call the file.
     pub fn parse(
         text: &str,
         name: &str,
         check: Check,
     ) -> Result<(Self, Vec<Warning>), ConfigErrors> {
-        let mut report = Report::new(name, text);
-        let file = syntax::read(text, &mut report);
+        Self::parse_with(text, name, check, Credentials::default())
+    }
+
+    /// The same, with these credentials.
+    pub fn parse_with(
+        text: &str,
+        name: &str,
+        check: Check,
+        credentials: Credentials,
+    ) -> Result<(Self, Vec<Warning>), ConfigErrors> {
+        let mut report = Report::new(name, text).with(credentials);
+        let file = syntax::read::<File>(text, &mut report);
         let config = file.and_then(|file| settle::settle(file, check, &mut report));
         report.finish(config)
     }

@@ -4,12 +4,16 @@
 //! is chosen for a club of a few hundred people on a small machine; a bound says what would break
 //! the server or its users, not what is usual.
 
+mod acme;
+mod turn;
 mod web;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use acme::Acme;
+pub use turn::TurnTable;
 pub use web::{Http, InviteCreators, InvitesTable, Upload, UploadTable};
 
 use super::declare::{choice, section};
@@ -18,7 +22,7 @@ use super::origin::WebAddress;
 use super::quantity::Size;
 use super::retention::Retention;
 use super::uri::Uri;
-use super::value::{At, SecretPath};
+use super::value::{At, FilePath, SecretPath};
 use crate::jid::Domain;
 
 section! {
@@ -77,6 +81,14 @@ section! {
 
         /// Files that all domains keep (XEP-0363).
         upload: Upload, default {};
+
+        /// The STUN and TURN server through which calls find their way past routers, such as
+        /// coturn. Clients are told where it is (XEP-0215) and what to log in with there, which
+        /// is good for a while and says nothing of who it is.
+        turn: TurnTable, default {};
+
+        /// Certificate authorities that check a domain by HTTP (RFC 8555 §8.3).
+        acme: Acme, default {};
     }
 }
 
@@ -88,7 +100,7 @@ section! {
 
         /// The certificate of the domain and those that lead to its authority, the domain's own
         /// first, in PEM form (`fullchain.pem`).
-        certificate: At<PathBuf>, required "/var/lib/acme/example.org/fullchain.pem";
+        certificate: At<FilePath>, required "/var/lib/acme/example.org/fullchain.pem";
 
         /// The private key of the certificate in PEM form. It must not be readable by every user
         /// of the machine, so it cannot lie in the Nix store.
@@ -291,11 +303,16 @@ section! {
         /// loopback addresses only. What was not asked by HTTPS there (`X-Forwarded-Proto`) is refused.
         http: Vec<At<SocketAddr>>, default [];
 
+        /// For certificate authorities that check a domain by HTTP (RFC 8555 §8.3), in clear: they ask
+        /// port 80, as in `["[::]:80", "0.0.0.0:80"]`, and are answered from `acme.webroot`.
+        /// Everything else is led to HTTPS, for the domains and `host.web` alone.
+        acme: Vec<At<SocketAddr>>, default [];
+
         /// For the operator: console, metrics, health. Loopback addresses only.
         local: Vec<At<SocketAddr>>, default ["127.0.0.1:5280"];
 
         /// Proxies that say at the beginning of each connection whose it is (the PROXY protocol of
-        /// HAProxy), for `c2s`, `c2s_tls` and `https`: IP addresses, or networks. From these
+        /// HAProxy), for `c2s`, `c2s_tls`, `https` and `acme`: IP addresses, or networks. From these
         /// a connection without it is refused; from others nothing of the kind is believed.
         proxies: Vec<Network>, default [];
     }

@@ -19,7 +19,11 @@ does not start with any. Unknown keys are mistakes.
 - A **duration** is one or more whole numbers with units, the largest first: `\"300s\"`, `\"1h 30m\"`,
   `\"30d\"`. The units are `w`, `d`, `h`, `m` (minutes), `s` and `ms`. A number without a unit is a
   mistake.
-- A **path** begins with `/`.
+- A **path** begins with `/`. That of a secret or of a certificate may begin with
+  `$CREDENTIALS_DIRECTORY/` instead, with the name of a credential behind it: a file that systemd passes to the
+  service (`LoadCredential=` in the unit, see systemd.exec(5)). Commands that read such a file themselves need
+  the variable, too: `CREDENTIALS_DIRECTORY=/run/credentials/cloister.service`, as root, while the
+  server runs. `cloister check-config --syntax-only` does not.
 - A **secret** is never written into this file, only the path of a file that holds it. That file
   must not lie in `/nix/store` and must not be readable by every user of the machine
   (`chmod o-r FILE`); its group may read it.

@@ -6,6 +6,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::credentials::Credentials;
+use super::declare::Section;
+use super::options::File;
+
 /// One thing found in a configuration file. Printed as `file:line:column: key: text`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
@@ -89,18 +93,47 @@ impl fmt::Display for ConfigErrors {
 impl std::error::Error for ConfigErrors {}
 
 /// Collects the findings about one text. Places are byte offsets into it until they are printed.
+/// It also has what readers need to know beside the text.
 pub(super) struct Report<'t> {
     file: &'t str,
     text: &'t str,
+    /// What the whole file may hold, and where that is described.
+    kind: (&'static Section, &'static str),
     mistakes: Vec<Finding>,
     warnings: Vec<Warning>,
     written: BTreeMap<String, usize>,
+    credentials: Credentials,
 }
 
 impl<'t> Report<'t> {
+    /// About a configuration.
     pub(super) fn new(file: &'t str, text: &'t str) -> Self {
-        let (mistakes, warnings, written) = Default::default();
-        Self { file, text, mistakes, warnings, written }
+        Self::about(file, text, (&File::SECTION, "docs/configuration.md"))
+    }
+
+    /// About a file of another kind: what it may hold, and where that is described.
+    pub(super) fn about(
+        file: &'t str,
+        text: &'t str,
+        kind: (&'static Section, &'static str),
+    ) -> Self {
+        let (mistakes, warnings, written, credentials) = Default::default();
+        Self { file, text, kind, mistakes, warnings, written, credentials }
+    }
+
+    /// What the whole file may hold, and where that is described.
+    pub(super) fn kind(&self) -> (&'static Section, &'static str) {
+        self.kind
+    }
+
+    /// The same, where there are credentials.
+    pub(super) fn with(self, credentials: Credentials) -> Self {
+        Self { credentials, ..self }
+    }
+
+    /// What `$CREDENTIALS_DIRECTORY/` stands for.
+    pub(super) fn credentials(&self) -> &Credentials {
+        &self.credentials
     }
 
     /// Remembers where an option is written.

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::credentials::is_unexpanded;
 use crate::nix::in_nix_store;
 
 /// Keys and certificate chains are a few KiB; the bound keeps a wrong path, to a database or a
@@ -21,6 +22,12 @@ pub enum FileError {
     /// It is not there, or the server's user may not read it.
     #[error("{0} cannot be read: {1}; correct the path, or let the server's user read the file")]
     Unreadable(PathBuf, io::Error),
+    /// It is among the credentials of a service, and this process has none.
+    #[error(
+        "{0} cannot be found, as $CREDENTIALS_DIRECTORY is not set; let the unit have LoadCredential=, and run \
+         commands that read this file with CREDENTIALS_DIRECTORY=/run/credentials/cloister.service"
+    )]
+    NoCredentials(PathBuf),
     /// It is a folder, a socket, a device.
     #[error("{0} is not a regular file; give the path of the file itself")]
     NotAFile(PathBuf),
@@ -54,6 +61,7 @@ pub(super) fn check_path(path: &Path) -> Result<(), FileError> {
 /// Judges where a secret lies and who may read it.
 pub fn check_secret(path: &Path) -> Result<(), FileError> {
     check_path(path)?;
+    check_expanded(path)?;
     // A symbolic link in /run may well point into the store.
     let real = fs::canonicalize(path).map_err(|e| FileError::Unreadable(path.to_owned(), e))?;
     check_path(&real)?;
@@ -76,6 +84,7 @@ pub fn read_secret(path: &Path) -> Result<Vec<u8>, FileError> {
 
 /// Reads a file of at most 1 MiB that is not empty.
 pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, FileError> {
+    check_expanded(path)?;
     // Asked before it is opened: opening a FIFO would wait for a writer.
     regular_file(path)?;
     let unreadable = |e| FileError::Unreadable(path.to_owned(), e);
@@ -86,6 +95,13 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, FileError> {
         0 => Err(FileError::Empty(path.to_owned())),
         length if length > LARGEST_FILE => Err(FileError::TooLarge(path.to_owned())),
         _ => Ok(bytes),
+    }
+}
+
+fn check_expanded(path: &Path) -> Result<(), FileError> {
+    match is_unexpanded(path) {
+        true => Err(FileError::NoCredentials(path.to_owned())),
+        false => Ok(()),
     }
 }
 

@@ -15,7 +15,7 @@ use super::options::{File, HostTable, Limits, ListenTable};
 use super::report::Report;
 use super::secret::{check_path, read_secret};
 use super::value::{At, SecretPath};
-use super::{Check, Config, Host, Listen, rooms, service, web};
+use super::{Check, Config, Host, Listen, acme, rooms, service, turn, web};
 use crate::nix::in_nix_store;
 
 /// Linux: `sun_path` has 108 bytes with the closing zero.
@@ -34,9 +34,11 @@ pub(super) fn settle(file: File, check: Check, report: &mut Report<'_>) -> Optio
     rooms::check(&file.host, &file.limits, report);
     check_addresses(&file.listen, report);
     web::check(&file.listen, report);
+    acme::check(&file.listen, &file.acme, check, report);
     if let Some(pepper) = &file.pepper_file {
         check_pepper(pepper, check, report);
     }
+    turn::check(&file.turn, check, report);
     for host in &file.host {
         check_files(host, check, report);
     }
@@ -56,6 +58,8 @@ pub(super) fn settle(file: File, check: Check, report: &mut Report<'_>) -> Optio
         archive: file.archive,
         http: file.http,
         upload: file.upload,
+        turn: turn::settled(file.turn),
+        acme: file.acme,
     })
 }
 
@@ -65,6 +69,7 @@ fn settled_listen(listen: ListenTable) -> Listen {
         c2s_tls: values(listen.c2s_tls),
         https: values(listen.https),
         http: values(listen.http),
+        acme: values(listen.acme),
         local: values(listen.local),
         proxies: listen.proxies,
     }
@@ -83,7 +88,7 @@ fn settled_host(host: HostTable, limits: &Limits) -> Option<Host> {
         invites: web::invites(host.invites),
         web: host.web,
         domain: host.domain?.value,
-        certificate: host.certificate?.value,
+        certificate: host.certificate?.value.0,
         key_file: host.key_file?.value.0,
         password_hash: host.password_hash,
         encryption: host.encryption,
@@ -159,11 +164,12 @@ fn check_addresses(listen: &ListenTable, report: &mut Report<'_>) {
         ("listen.c2s_tls", &listen.c2s_tls),
         ("listen.https", &listen.https),
         ("listen.http", &listen.http),
+        ("listen.acme", &listen.acme),
         ("listen.local", &listen.local),
     ];
     let all = kinds.iter().flat_map(|(key, list)| list.iter().map(|address| (*key, address)));
     let all: Vec<_> = all.collect();
-    if all.iter().all(|(key, _)| *key == "listen.local") {
+    if all.iter().all(|(key, _)| ["listen.acme", "listen.local"].contains(key)) {
         let at = report.written_at("listen").unwrap_or_default();
         report.warning(at, "listen", "has no address at all, so that no client can connect");
     }
@@ -221,7 +227,7 @@ fn check_files(host: &HostTable, check: Check, report: &mut Report<'_>) {
 /// Certificate and key each for itself, then beside each other and beside the domain.
 fn check_certificate(host: &HostTable, report: &mut Report<'_>) {
     let chain = host.certificate.as_ref().and_then(|certificate| {
-        let read = read_chain(&certificate.value);
+        let read = read_chain(&certificate.value.0);
         reported(read, certificate.at, "host.certificate", report)
     });
     let key = host
@@ -234,7 +240,7 @@ fn check_certificate(host: &HostTable, report: &mut Report<'_>) {
     warn_of_certificate(host, certificate.at, &chain, report);
     if let (Some(key), Some(key_file)) = (key, &host.key_file) {
         let provider = rustls::crypto::aws_lc_rs::default_provider();
-        let files: (&Path, &Path) = (&certificate.value, &key_file.value.0);
+        let files: (&Path, &Path) = (&certificate.value.0, &key_file.value.0);
         reported(pair(chain, key, files, &provider), key_file.at, "host.key_file", report);
     }
 }
@@ -254,7 +260,7 @@ fn warn_of_certificate(
 }
 
 /// What was read, or nothing and a mistake.
-fn reported<T, E: Display>(
+pub(super) fn reported<T, E: Display>(
     read: Result<T, E>,
     at: usize,
     key: &str,

@@ -1,8 +1,7 @@
-//! From text to `File`: what is not TOML is reported in the same form as any other mistake.
+//! From text to the file that is declared: what is not TOML is reported in the same form as any other mistake.
 
 use toml::de::{DeTable, DeValue, Error};
 
-use super::options::File;
 use super::report::Report;
 use super::value::{Value, Written};
 
@@ -11,14 +10,14 @@ use super::value::{Value, Written};
 const DUPLICATE: &str = "duplicate key";
 
 /// Reads the text. `None` is "not TOML", which has been reported.
-pub(super) fn read(text: &str, report: &mut Report<'_>) -> Option<File> {
+pub(super) fn read<T: Value>(text: &str, report: &mut Report<'_>) -> Option<T> {
     let (table, errors) = DeTable::parse_recoverable(text);
     report_errors(&errors, report);
     if errors.iter().any(|error| error.message() != DUPLICATE) {
         return None;
     }
     let value = DeValue::Table(table.into_inner());
-    File::read(&Written { key: String::new(), at: 0, value: &value }, report)
+    T::read(&Written { key: String::new(), at: 0, value: &value }, report)
 }
 
 /// One finding for each line: the parser stumbles on behind the first in a line.

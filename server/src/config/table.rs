@@ -3,7 +3,6 @@
 use toml::de::{DeTable, DeValue};
 
 use super::declare::{Bound, Field, Kind, Section, Side};
-use super::options::File;
 use super::report::Report;
 use super::suggest::nearest;
 use super::value::{Value, Written, wrong_type};
@@ -69,7 +68,7 @@ impl<'a> Table<'a> {
         for key in self.entries.keys() {
             let name: &str = key.get_ref();
             if section.fields.iter().all(|field| field.name != name) {
-                let text = unknown(name, &self.key, section);
+                let text = unknown(name, &self.key, section, report.kind());
                 report.mistake(key.span().start, &self.dotted(name), text);
             }
         }
@@ -125,17 +124,28 @@ fn outside<T: Value>(value: &T, bound: &Bound) -> Option<String> {
 }
 
 /// What to say of a key that is no option of `section`.
-fn unknown(name: &str, table: &str, section: &Section) -> String {
+fn unknown(
+    name: &str,
+    table: &str,
+    section: &Section,
+    (file, described): (&Section, &str),
+) -> String {
+    let in_a_file = format!("{name}_file");
+    if section.fields.iter().any(|field| field.name == in_a_file) {
+        return format!(
+            "a secret is not written here; write it to a file (mode 0600), and name that with {in_a_file}"
+        );
+    }
     if let Some(meant) = nearest(name, section.fields.iter().map(|field| field.name)) {
         return format!("there is no such option; did you mean \"{meant}\"?");
     }
-    match home(name, "", &File::SECTION) {
+    match home(name, "", file) {
         // TOML: what follows a [table] is in that table, to the operator's surprise.
         Some(home) if home.is_empty() => format!(
             "there is no such option in [{table}]; \"{name}\" belongs at the top of the file, above the first [table]"
         ),
         Some(home) => format!("there is no such option here; \"{name}\" belongs in {home}"),
-        None => "there is no such option; remove it, or look it up in docs/configuration.md".into(),
+        None => format!("there is no such option; remove it, or look it up in {described}"),
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+use super::credentials::{Credentials, names_one};
 use super::declare::Kind;
 use super::quantity::{Size, parse_duration, show_duration};
 use super::report::Report;
@@ -49,6 +50,11 @@ pub(super) trait Text: Sized {
     /// Reads the text. The error says what is wrong and what to do.
     fn from_text(text: &str) -> Result<Self, String>;
 
+    /// The same, with what stands for a credential put in place.
+    fn expanded(self, _credentials: &Credentials) -> Self {
+        self
+    }
+
     /// As `Value::compare`.
     fn compare(&self, _other: &Self) -> Option<Ordering> {
         None
@@ -68,7 +74,7 @@ impl<T: Text> Value for T {
             wrong_type::<Self>(written, report);
             return None;
         };
-        let read = T::from_text(text);
+        let read = T::from_text(text).map(|read| read.expanded(report.credentials()));
         read.map_err(|error| report.mistake(written.at, &written.key, error)).ok()
     }
 
@@ -202,7 +208,7 @@ macro_rules! count {
     )*};
 }
 
-count!(u32 usize);
+count!(u16 u32 usize);
 
 impl Text for String {
     const NOUN: &'static str = "a text";
@@ -276,7 +282,27 @@ impl Text for PathBuf {
     }
 }
 
-/// The path of a file that holds a secret.
+/// The path of a file that may be among the credentials of the service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilePath(pub(super) PathBuf);
+
+impl Text for FilePath {
+    const NOUN: &'static str = "a path of a file";
+    const SAMPLE: &'static str = "\"/var/lib/acme/example.org/fullchain.pem\"";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match names_one(text)? {
+            true => Ok(Self(text.into())),
+            false => PathBuf::from_text(text).map(Self),
+        }
+    }
+
+    fn expanded(self, credentials: &Credentials) -> Self {
+        Self(credentials.expand(self.0))
+    }
+}
+
+/// The path of a file that holds a secret. It may be among the credentials of the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretPath(pub(super) PathBuf);
 
@@ -293,7 +319,7 @@ impl Text for SecretPath {
                     .into(),
             );
         }
-        if !Path::new(text).is_absolute() {
+        if !names_one(text)? && !Path::new(text).is_absolute() {
             return Err(
                 "is not a path that begins with /; write the secret to a file (mode 0600) \
                         and give the whole path of that file"
@@ -301,6 +327,10 @@ impl Text for SecretPath {
             );
         }
         Ok(Self(text.into()))
+    }
+
+    fn expanded(self, credentials: &Credentials) -> Self {
+        Self(credentials.expand(self.0))
     }
 }
 

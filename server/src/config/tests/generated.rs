@@ -53,6 +53,7 @@ fn what_the_example_comments_out_is_the_default_or_an_example_of_an_option() {
     assert_eq!(warnings, []);
     assert!(config.pepper_file.take().is_some() && config.worker_threads.take().is_some());
     assert!(config.auth.hashing_slots.take().is_some());
+    assert!(config.turn.take().is_some());
     config.hosts = defaults().hosts;
     assert_eq!(config, defaults());
 }

@@ -2,6 +2,8 @@
 
 mod generated;
 mod on_disk;
+mod provision;
+mod turn;
 mod what_is_true;
 mod what_is_wrong;
 

@@ -123,6 +123,45 @@ fn a_file_that_is_missing_or_no_text_is_one_line() {
     assert!(bad.contains("bad.toml: is not UTF-8 text in line 2"), "{bad}");
 }
 
+#[test]
+fn what_systemd_passes_is_found_in_the_directory_of_the_credentials() {
+    let disk = Disk::with_certificate("example.org");
+    disk.write("pepper", &"x".repeat(32), 0o400);
+    let credentials = || Credentials::within(disk.path(""));
+    let (config, warnings) =
+        Config::parse_with(CREDENTIALS, "c.toml", Check::Full, credentials()).unwrap();
+    assert_eq!(warnings, []);
+    let host = &config.hosts[0];
+    assert_eq!(
+        (&host.certificate, &host.key_file),
+        (&disk.path("cert.pem"), &disk.path("key.pem"))
+    );
+    assert_eq!(config.pepper_file, Some(disk.path("pepper")));
+    disk.write("key.pem", &disk.read("key.pem"), 0o644);
+    let exposed = Config::parse_with(CREDENTIALS, "c.toml", Check::Full, credentials());
+    assert!(exposed.unwrap_err().to_string().contains("run: chmod o-r '/"), "it is judged");
+}
+
+#[test]
+fn without_credentials_their_paths_are_taken_as_syntax_alone() {
+    let (config, _) = parse(CREDENTIALS).unwrap();
+    assert_eq!(config.hosts[0].key_file, Path::new("$CREDENTIALS_DIRECTORY/key.pem"));
+    let errors = Config::parse(CREDENTIALS, "c.toml", Check::Full).unwrap_err();
+    let errors: Vec<_> = errors.mistakes().iter().map(ToString::to_string).collect();
+    assert_eq!(errors.len(), 3, "{errors:?}");
+    for error in errors {
+        assert!(error.contains("let the unit have LoadCredential="), "{error}");
+    }
+}
+
+/// A configuration whose files systemd passes.
+const CREDENTIALS: &str = "pepper_file = '$CREDENTIALS_DIRECTORY/pepper'
+[[host]]
+domain = 'example.org'
+certificate = '$CREDENTIALS_DIRECTORY/cert.pem'
+key_file = '$CREDENTIALS_DIRECTORY/key.pem'
+";
+
 /// A folder with `cert.pem`, `key.pem` and `c.toml`.
 struct Disk(tempfile::TempDir);
 

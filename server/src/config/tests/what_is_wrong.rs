@@ -272,6 +272,16 @@ fn a_mapped_address_is_refused_since_ipv6_listeners_hear_ipv6_only() {
 }
 
 #[test]
+fn a_credential_is_named_and_leads_nowhere_else() {
+    for bad in ["", "..", "../key", "deeper/key"] {
+        let said = mistake(&format!("pepper_file = '$CREDENTIALS_DIRECTORY/{bad}'"));
+        assert!(said.contains("pepper_file: does not name a credential"), "{said}");
+    }
+    let said = mistake("data_dir = '$CREDENTIALS_DIRECTORY/data'");
+    assert!(said.contains("is a relative path"), "no place for what is written: {said}");
+}
+
+#[test]
 fn a_relative_path_is_refused() {
     assert!(
         mistake("data_dir = 'data'").contains("\"data\" is a relative path; write the whole path")
