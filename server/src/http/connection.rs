@@ -10,6 +10,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -29,6 +30,9 @@ const HEAD_MAX: u32 = 16 * 1024;
 /// What is read at a time, head or body: as much as several TLS records, so that an upload is
 /// not read in small pieces.
 const READ_MAX: usize = 256 * 1024;
+
+/// The same where nothing but heads is read.
+const SMALL_MAX: usize = 16 * 1024;
 
 /// For the whole of a head to come, and for the next request on a connection.
 const HEAD_PATIENCE: Duration = Duration::from_secs(30);
@@ -74,6 +78,10 @@ struct Meter {
 }
 
 impl Meter {
+    fn of(server: &Server) -> Self {
+        Meter { metrics: Arc::clone(&server.metrics), clock: server.clock.clone() }
+    }
+
     fn count(&self, route: Route, status: u16) {
         let class = StatusClass::of(status);
         self.metrics.http_requests.count(route, class);
@@ -98,7 +106,7 @@ where
 {
     let requests = Arc::<Requests>::default();
     let counted = Arc::clone(&requests);
-    let meter = Meter { metrics: Arc::clone(&server.metrics), clock: server.clock.clone() };
+    let meter = Meter::of(server);
     let service = service_fn(move |request: Request<Incoming>| {
         let (open, meter) = (Open::count(&counted), meter.clone());
         let route = Route::of(request.uri().path());
@@ -134,6 +142,34 @@ where
                 seen = all;
             }
         }
+    }
+    connection.as_mut().graceful_shutdown();
+    drop(timeout(GOODBYE, connection).await);
+}
+
+/// Answers one request of HTTP/1 and closes: what stands behind it is not read.
+pub(super) async fn serve_once<S>(server: &Server, io: S, routes: Router, mut task: Task)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let meter = Meter::of(server);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (meter, mut routes) = (meter.clone(), routes.clone());
+        async move {
+            let route = Route::of(request.uri().path());
+            let response = routes.call(request.map(Body::new)).await?;
+            meter.count(route, response.status().as_u16());
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let io = TokioIo::new(Patient::new(io, server.config().timeouts.write));
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_PATIENCE).max_buf_size(SMALL_MAX);
+    builder.half_close(false).keep_alive(false);
+    let mut connection = pin!(builder.serve_connection(io, service));
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = task.stopped() => {}
     }
     connection.as_mut().graceful_shutdown();
     drop(timeout(GOODBYE, connection).await);

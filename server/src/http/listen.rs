@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 
+use super::acme;
 use super::connection;
 use super::local;
 use super::public::{self, Reception, Way};
@@ -22,6 +23,8 @@ pub enum Kind {
     Https,
     /// HTTP from a web server of this machine that does the TLS.
     Proxied,
+    /// In clear, for certificate authorities.
+    Acme,
     /// The operator's.
     Local,
 }
@@ -31,6 +34,7 @@ impl Kind {
         match self {
             Kind::Https => Transport::Https,
             Kind::Proxied => Transport::Http,
+            Kind::Acme => Transport::Acme,
             Kind::Local => Transport::Local,
         }
     }
@@ -50,6 +54,7 @@ pub fn listen(
     }
     let routes = match kind {
         Kind::Https | Kind::Proxied => public::routes(server),
+        Kind::Acme => acme::routes(server),
         Kind::Local => local::routes(server),
     };
     for listener in listeners {
@@ -113,6 +118,11 @@ impl Door {
             Kind::Proxied => {
                 let way = Way::Proxied(self.slots.clone());
                 self.answer(socket, way).await;
+                drop(slot);
+            }
+            Kind::Acme => {
+                let Door { server, routes, task, .. } = self;
+                Box::pin(connection::serve_once(&server, socket, routes, task)).await;
                 drop(slot);
             }
             Kind::Local => self.answer(socket, Way::Local(peer, Place::Own(slot))).await,

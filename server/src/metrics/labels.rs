@@ -58,6 +58,8 @@ labels! {
         Https = "https",
         /// From a reverse proxy.
         Http = "http",
+        /// In clear, for certificate authorities.
+        Acme = "acme",
         /// On the operator's own listener.
         Local = "local",
     }
@@ -132,6 +134,8 @@ labels! {
         Bosh = "bosh",
         /// XEP-0156.
         HostMeta = "host-meta",
+        /// RFC 8555 §8.3.
+        Acme = "acme",
         /// Style sheets and the like.
         Assets = "assets",
         /// The operator's pages.
@@ -191,6 +195,9 @@ impl StatusClass {
 impl Route {
     /// That of a path as the client wrote it.
     pub fn of(path: &str) -> Self {
+        if path.starts_with("/.well-known/acme-challenge/") {
+            return Route::Acme;
+        }
         let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
         match first {
             "upload" => Route::Upload,
