@@ -31,11 +31,15 @@ type IqTable = HashMap<&'static str, Vec<(&'static str, IqHandler)>>;
 /// Routes of HTTP.
 pub type Routes = fn() -> axum::Router<Arc<crate::server::Server>>;
 
+/// Whether something holds for a server at the moment.
+pub type Condition = fn(&crate::server::Server) -> bool;
+
 /// Everything that features declared, by where it is looked up.
 #[derive(Default)]
 pub struct Registry {
     specs: Vec<Spec>,
     disco: Vec<(Scope, &'static str)>,
+    disco_while: Vec<(Scope, &'static str, Condition)>,
     identities: Vec<(Scope, Identity)>,
     forms: Vec<(Scope, InfoForm)>,
     items: Vec<(Scope, DiscoveryStep)>,
@@ -85,6 +89,11 @@ impl Registry {
     /// Announces a feature in disco#info of these addresses.
     pub fn disco(&mut self, scopes: &[Scope], feature: &'static str) {
         self.disco.extend(scopes.iter().map(|scope| (*scope, feature)));
+    }
+
+    /// Announces a feature there as long as something holds, such as that it is configured.
+    pub fn disco_while(&mut self, scopes: &[Scope], feature: &'static str, holds: Condition) {
+        self.disco_while.extend(scopes.iter().map(|scope| (*scope, feature, holds)));
     }
 
     /// Announces an identity in disco#info of these addresses.

@@ -222,7 +222,7 @@ fn node(iq: &Iq) -> Option<&str> {
 }
 
 fn info(server: &Server, scope: Scope, address: &BareJid) -> Element {
-    let features = server.features.disco_features(scope).into_iter();
+    let features = server.features.disco_features_of(server, scope).into_iter();
     let forms = server.features.info_forms(scope);
     query(INFO, None)
         .with_children(server.features.disco_identities(scope).map(identity))

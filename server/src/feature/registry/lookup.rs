@@ -13,6 +13,7 @@ use crate::feature::{
     PresenceStamp, ReplayStep, Scope, SessionPart, SessionStep, Side, Spec, StrangerHandler,
     TimedStep, UnqueueStep,
 };
+use crate::server::Server;
 use crate::stanza::{IqKind, Message};
 use crate::store::TreeInfo;
 use crate::stream::{StreamFeature, StreamPhase};
@@ -46,6 +47,16 @@ impl Features {
             self.disco.iter().filter(|(of, _)| *of == scope).map(|(_, feature)| *feature).collect();
         features.sort_unstable();
         features.dedup();
+        features
+    }
+
+    /// Disco features of an address at the moment: with those that depend on the configuration.
+    pub fn disco_features_of(&self, server: &Server, scope: Scope) -> Vec<&'static str> {
+        let mut features = self.disco_features(scope);
+        let of_scope = self.disco_while.iter().filter(|(of, _, _)| *of == scope);
+        let holding = of_scope.filter(|(_, _, holds)| holds(server));
+        features.extend(holding.map(|(_, feature, _)| *feature));
+        features.sort_unstable();
         features
     }
 
