@@ -18,11 +18,14 @@ const COMMANDS: &[&[&str]] = &[
     &["user", "passwd"],
     &["user", "disable"],
     &["user", "enable"],
+    &["user", "promote"],
+    &["user", "demote"],
     &["user", "devices"],
     &["user", "sessions"],
     &["user", "retention"],
     &["user", "remove"],
     &["announce"],
+    &["provision"],
     &["room"],
     &["room", "list"],
     &["room", "show"],
@@ -56,6 +59,7 @@ const COMMANDS: &[&[&str]] = &[
     &["console", "password"],
     &["xeps"],
     &["completions"],
+    &["man"],
 ];
 
 #[tokio::test]
@@ -179,6 +183,41 @@ async fn completions_are_there_for_the_usual_shells() {
         let script = run(&["completions", shell]).await.ok();
         assert!(script.contains("check-config"), "{shell}");
     }
+}
+
+#[tokio::test]
+async fn every_command_has_a_manual_page_with_an_example() {
+    let site = Site::new();
+    let directory = site.path().join("a/man1");
+    run(&["man", directory.to_str().unwrap()]).await.ok();
+    for name in COMMANDS {
+        let whole = [&["cloister"], *name].concat();
+        let page = std::fs::read_to_string(directory.join(format!("{}.1", whole.join("-"))));
+        let page = page.unwrap_or_else(|error| panic!("{whole:?}: {error}"));
+        let (_, examples) = page.split_once(".SH EXAMPLES\n").unwrap();
+        assert!(examples.contains(&whole.join(" ").replace('-', "\\-")), "{whole:?}: {examples}");
+    }
+    let pages = std::fs::read_dir(&directory).unwrap().count();
+    assert_eq!(pages, COMMANDS.len() + 1, "and cloister.toml.5");
+    assert!(directory.join("cloister.toml.5").exists());
+}
+
+#[tokio::test]
+async fn manual_pages_are_the_same_byte_for_byte_whenever_they_are_written() {
+    let site = Site::new();
+    let mut written = Vec::new();
+    for (name, config) in [("one", "/etc/one.toml"), ("two", "/etc/two.toml")] {
+        let directory = site.path().join(name);
+        let mut command = command(&["man", directory.to_str().unwrap()]);
+        command.env("CLOISTER_CONFIG", config).env("TZ", name).env("COLUMNS", "40");
+        run_with(command, "").await.ok();
+        let pages = std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path());
+        let pages = pages.map(|path| {
+            (path.file_name().unwrap().to_owned(), std::fs::read_to_string(path).unwrap())
+        });
+        written.push(pages.collect::<std::collections::BTreeMap<_, _>>());
+    }
+    assert!(written[0] == written[1]);
 }
 
 #[tokio::test]

@@ -28,6 +28,7 @@ const LAYERS: &[&[&str]] = &[
         "stream::socket",
         "stream::transport",
         "net::address",
+        "net::inherited",
         "net::listener",
         "net::proxy",
         "net::end_point",

@@ -56,6 +56,15 @@ pub(super) async fn enable(server: &Server, account: &BareJid) -> Result<Answer,
     Ok(Answer::Done)
 }
 
+pub(super) async fn set_admin(
+    server: &Server,
+    account: &BareJid,
+    admin: bool,
+) -> Result<Answer, AdminError> {
+    accounts::set_admin(server, account, admin).await?;
+    Ok(Answer::Done)
+}
+
 pub(super) async fn remove(server: &Arc<Server>, account: &BareJid) -> Result<Answer, AdminError> {
     Ok(Answer::Closed(accounts::remove(server, account).await?))
 }

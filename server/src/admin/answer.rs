@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{InviteRow, MemberRow, RoomDetail, RoomRow, SessionRow, UploadList};
+use super::{InviteRow, MemberRow, Provisioned, RoomDetail, RoomRow, SessionRow, UploadList};
 use crate::config::Retention;
 use crate::features::omemo::Finding;
 use crate::features::omemo::doctor::ShutOut;
@@ -47,6 +47,8 @@ pub enum Answer {
     Room(Box<RoomDetail>),
     /// Whom a room knows, those who may most first.
     Members(Vec<MemberRow>),
+    /// What was missing of what there shall be.
+    Provisioned(Provisioned),
     /// So many people were in a room that is no more.
     Left(usize),
     /// Uploaded files.

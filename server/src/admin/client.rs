@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use zeroize::Zeroizing;
 
-use super::{Answer, Line, Request};
+use super::{Answer, LONGEST_REQUEST, Line, Request};
 
 /// A list of all accounts of a university is a few MiB; what is longer is no answer of ours.
 const LONGEST_ANSWER: u64 = 256 << 20;
@@ -22,6 +22,9 @@ pub enum ClientError {
     /// The server did not carry the request out. The text ends with the remedy.
     #[error("{0}")]
     Refused(String),
+    /// The server would not read it.
+    #[error("more is wanted at once than the server takes; ask for less")]
+    TooLong,
     /// The connection broke, so that nobody knows whether it was carried out.
     #[error("the server closed the connection without an answer; see its log, then try again")]
     Lost,
@@ -56,6 +59,9 @@ impl Connection {
     ) -> Result<Answer, ClientError> {
         let mut json = Zeroizing::new(serde_json::to_vec(request)?);
         json.push(b'\n');
+        if json.len() > LONGEST_REQUEST {
+            return Err(ClientError::TooLong);
+        }
         self.0.write_all(&json).await.map_err(|_| ClientError::Lost)?;
         loop {
             match self.line().await? {

@@ -14,6 +14,7 @@ mod console;
 mod devices;
 mod doctor;
 mod invites;
+mod provision;
 mod request;
 mod rooms;
 mod sessions;
@@ -29,6 +30,7 @@ pub use answer::{
 };
 pub use client::{ClientError, Connection, connect};
 pub use invites::{Create as InviteWish, InviteRow, InviteState, Lasts};
+pub use provision::{Provisioned, Wanted};
 pub use request::{Change, Request, Secret};
 pub use rooms::{MemberRow, OccupantRow, RoomAction, RoomDetail, RoomRow};
 pub use sessions::SessionRow;
@@ -45,6 +47,9 @@ use crate::features::upload;
 use crate::server::Server;
 use crate::status::status;
 use crate::store::StoreError;
+
+/// A request is an address and a password, or a few hundred addresses.
+const LONGEST_REQUEST: usize = 64 * 1024;
 
 /// One line from the server.
 #[derive(Debug, Serialize, Deserialize)]
@@ -139,6 +144,7 @@ pub async fn execute(
         }
         Request::UserDisable { account } => accounts::disable(server, &account).await,
         Request::UserEnable { account } => accounts::enable(server, &account).await,
+        Request::UserAdmin { account, admin } => accounts::set_admin(server, &account, admin).await,
         Request::UserRemove { account } => accounts::remove(server, &account).await,
         Request::UserDevices { account } => devices::list(server, &account).await,
         Request::UserRevoke { account, device } => {
@@ -156,6 +162,9 @@ pub async fn execute(
         Request::InviteRevoke { invitation } => invites::revoke(server, &invitation).await,
         Request::RoomList { domain } => rooms::list(server, domain).await,
         Request::Room { room, action } => rooms::act(server, &room, action).await,
+        Request::Provision { wanted, trial } => {
+            provision::provide(server, wanted, trial.as_deref()).await
+        }
         Request::UploadList { of } => uploads::list(server, of).await,
         Request::UploadRemove { which } => uploads::remove(server, which).await,
         Request::ArchiveStatus => archive::status(server).await,

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{AdminError, Lasts, RoomAction, UploadChoice, invites};
+use super::{AdminError, Lasts, RoomAction, UploadChoice, Wanted, invites};
 use crate::auth::password::Password;
 use crate::config::Retention;
 use crate::jid::{BareJid, Domain, Jid};
@@ -46,6 +46,13 @@ pub enum Request {
     UserEnable {
         /// Which one.
         account: BareJid,
+    },
+    /// Says whether an account's owner is an operator.
+    UserAdmin {
+        /// Which one.
+        account: BareJid,
+        /// Whether he is.
+        admin: bool,
     },
     /// Removes an account with everything that is kept for it.
     UserRemove {
@@ -103,6 +110,14 @@ pub enum Request {
         room: BareJid,
         /// What.
         action: RoomAction,
+    },
+    /// Makes what is missing of an account, a room or a group of contacts, and nothing that is there.
+    Provision {
+        /// What there shall be.
+        wanted: Wanted,
+        /// Nothing is done, and only told; these accounts are taken as made.
+        #[serde(default)]
+        trial: Option<Vec<BareJid>>,
     },
     /// Lists uploaded files.
     UploadList {

@@ -178,7 +178,7 @@ pub(super) async fn act(
     }
 }
 
-fn context(server: &Arc<Server>) -> Ctx {
+pub(super) fn context(server: &Arc<Server>) -> Ctx {
     Ctx { server: Arc::clone(server), session: None }
 }
 
@@ -192,7 +192,7 @@ fn service_of(server: &Server, domain: &Domain) -> Result<Domain, AdminError> {
     Ok(meant.ok_or_else(unknown)?.1.clone())
 }
 
-fn wish(settings: BTreeMap<String, String>, password: Option<Secret>) -> Wish {
+pub(super) fn wish(settings: BTreeMap<String, String>, password: Option<Secret>) -> Wish {
     Wish { settings, password: password.map(|password| password.0.to_string()) }
 }
 

@@ -16,12 +16,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::{Line, Request, execute};
+use super::{LONGEST_REQUEST, Line, Request, execute};
 use crate::server::Server;
 use crate::task::Task;
-
-/// A request is an address and a password: a few KiB at most.
-const LONGEST_REQUEST: usize = 64 * 1024;
 
 /// For the whole of a request to come, and for an answer to be taken.
 const PATIENCE: Duration = Duration::from_secs(30);

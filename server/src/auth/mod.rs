@@ -2,6 +2,7 @@
 
 mod accounts;
 mod hashed_token;
+mod known_password;
 mod login;
 mod operator;
 pub mod password;

@@ -14,10 +14,12 @@ mod demo;
 mod doctor;
 mod invite;
 mod logging;
+mod man;
 mod operator;
 mod output;
 mod password;
 mod progress;
+mod provision;
 mod qr;
 mod room;
 mod serve;
@@ -80,6 +82,7 @@ enum Command {
     #[command(subcommand)]
     Room(room::Command),
     Announce(announce::Arguments),
+    Provision(provision::Arguments),
     #[command(subcommand)]
     Upload(upload::Command),
     #[command(subcommand)]
@@ -91,6 +94,7 @@ enum Command {
     Console(console::Arguments),
     Xeps(xeps::Arguments),
     Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 /// A command line that clap could parse and that makes no sense all the same.
@@ -114,6 +118,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Invite(command) => invite::run(command, config)?,
         Command::Announce(arguments) => announce::run(&arguments, config)?,
         Command::Room(command) => room::run(command, config)?,
+        Command::Provision(arguments) => return provision::run(&arguments, config),
         Command::Upload(command) => upload::run(command, config)?,
         Command::Store(command) => return store::run(&command, config),
         Command::Archive(command) => archive::run(&command, config)?,
@@ -121,6 +126,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Console(arguments) => console::run(&arguments, config)?,
         Command::Xeps(arguments) => xeps::run(&arguments)?,
         Command::Completions(arguments) => completions::run(&arguments)?,
+        Command::Man(arguments) => man::run(&arguments)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::Usage;
 use crate::admin::Secret;
 use crate::auth::password::made_up;
+use crate::config::secret::read_secret;
 use crate::features::accounts::PASSWORD_MIN;
 use crate::nix::in_nix_store;
 
@@ -38,7 +39,7 @@ impl Source {
             Some(path) => (from(path)?, false),
             None => (ask()?, false),
         };
-        if text.chars().count() < PASSWORD_MIN {
+        if is_short(&text) {
             warn(&format!(
                 "the password has fewer than {PASSWORD_MIN} characters, and is easy to guess"
             ));
@@ -47,12 +48,22 @@ impl Source {
     }
 }
 
+/// Whether it is easy to guess.
+pub(super) fn is_short(password: &str) -> bool {
+    password.chars().count() < PASSWORD_MIN
+}
+
 /// The first line of a file, or of standard input if it is called `-`.
 pub(super) fn from(path: &Path) -> anyhow::Result<Zeroizing<String>> {
     match path.as_os_str() == "-" {
         true => first_line(io::stdin().lock()),
         false => read(path),
     }
+}
+
+/// The first line of a file that may not be readable by everybody, nor lie in the Nix store.
+pub(super) fn secret(path: &Path) -> anyhow::Result<Zeroizing<String>> {
+    first_line(Zeroizing::new(read_secret(path)?).as_slice())
 }
 
 fn warn(text: &str) {

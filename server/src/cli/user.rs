@@ -23,6 +23,8 @@ pub(super) enum Command {
     Passwd(Passwd),
     Disable(Disable),
     Enable(Enable),
+    Promote(Promote),
+    Demote(Demote),
     Devices(Devices),
     Sessions(sessions::Arguments),
     Retention(Retention),
@@ -97,6 +99,27 @@ pub(super) struct Enable {
     jid: String,
 }
 
+/// Makes an account's owner an admin of its domain
+///
+/// Admins make, disable and remove accounts of their domain from their clients, and announce something
+/// to everybody there.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  cloister user promote alice@example.org")]
+pub(super) struct Promote {
+    /// The account's address
+    jid: String,
+}
+
+/// Makes an admin a user as any other
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  cloister user demote alice@example.org")]
+pub(super) struct Demote {
+    /// The account's address
+    jid: String,
+}
+
 /// Lists the devices that log in to an account without its password, or logs them out
 ///
 /// A client that knows how gets a token of its own when it has logged in with the password, so that
@@ -166,6 +189,8 @@ pub(super) fn run(command: Command, config: &Path) -> anyhow::Result<()> {
             ask(config, Request::UserEnable { account: account.clone() }, |_| ())?;
             say(&format!("{account} is enabled."))
         }
+        Command::Promote(Promote { jid }) => set_admin(&jid, true, config),
+        Command::Demote(Demote { jid }) => set_admin(&jid, false, config),
         Command::Devices(Devices { jid, revoke: Some(id), .. }) => revoke(&jid, id, config),
         Command::Devices(Devices { jid, json, .. }) => devices(&jid, json, config),
         Command::Sessions(arguments) => sessions::run(&arguments, config),
@@ -195,6 +220,13 @@ fn passwd(command: &Passwd, config: &Path) -> anyhow::Result<()> {
     let closed = closed(&ask(config, request, |_| ())?);
     let what = format!("{account} has a new password{closed}.");
     done(&what, made_up.then_some(text.as_str()))
+}
+
+fn set_admin(jid: &str, admin: bool, config: &Path) -> anyhow::Result<()> {
+    let account = account(jid)?;
+    ask(config, Request::UserAdmin { account: account.clone(), admin }, |_| ())?;
+    let what = if admin { "an admin now" } else { "no admin any more" };
+    say(&format!("{account} is {what}."))
 }
 
 /// A password that was made up stands alone on standard output, for scripts.

@@ -4,6 +4,7 @@
 //! is in a room is told of a change as if an owner had made it, without a name. A room that would be
 //! gone at once is not made so: who wants it gone says so.
 
+mod provision;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ use crate::feature::Ctx;
 use crate::jid::{BareJid, Domain};
 use crate::stanza::StanzaError;
 use crate::store::{Page, Range, StoreError};
+pub use provision::{Ensured, Wanted as WantedRoom, ensure};
 
 /// Rooms that are read at once.
 const PAGE: u16 = 256;

@@ -84,15 +84,18 @@ impl<'a> Exchange<'a> {
     }
 
     /// Both see each other from now on, as if each had asked and the other had agreed. Clients are told
-    /// that they were allowed to.
+    /// that they were allowed to. Who was not in the other's roster is in that group there.
     ///
     /// # Errors
     /// `item-not-found`: there is no such account; `resource-constraint`: a roster is full.
-    pub(super) fn unite(&mut self) -> Result<(), StanzaError> {
+    pub(super) fn unite(&mut self, group: Option<&str>) -> Result<(), StanzaError> {
         let limit = self.server.config().limits.roster_items;
         let contact = self.contact.as_mut().ok_or(Condition::ItemNotFound)?;
         for entry in [&mut self.user, &mut *contact] {
             let was = entry.state();
+            if let Some(group) = group.filter(|_| !entry.exists()) {
+                entry.set_item(String::new(), vec![group.to_owned()]);
+            }
             entry.set_state(State::Both, entry.is_approved());
             entry.check_room(limit)?;
             if !was.is_to() {

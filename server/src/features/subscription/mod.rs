@@ -10,7 +10,7 @@ mod removal;
 mod request;
 mod state;
 
-pub use preauth::befriend;
+pub use preauth::{befriend, befriend_in};
 pub use request::waiting;
 pub use state::{Event, State};
 

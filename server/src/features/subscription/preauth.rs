@@ -30,9 +30,32 @@ pub(super) fn register(on: &mut Registry) {
 /// # Errors
 /// `item-not-found`: there is no such contact; `resource-constraint`: a roster is full; the store failed.
 pub async fn befriend(cx: &Ctx, one: &BareJid, other: &BareJid) -> Result<Effects, StanzaError> {
+    united(cx, one, other, None).await
+}
+
+/// The same. Who was not in the other's roster is in that group there; else the roster's owner has put
+/// him where he is.
+///
+/// # Errors
+/// As those of [`befriend`].
+pub async fn befriend_in(
+    cx: &Ctx,
+    one: &BareJid,
+    other: &BareJid,
+    group: &str,
+) -> Result<Effects, StanzaError> {
+    united(cx, one, other, Some(group)).await
+}
+
+async fn united(
+    cx: &Ctx,
+    one: &BareJid,
+    other: &BareJid,
+    group: Option<&str>,
+) -> Result<Effects, StanzaError> {
     let held = cx.server.locks.lock_all([one, other]).await;
     let mut exchange = Exchange::begin(&cx.server, one, other).await?;
-    exchange.unite()?;
+    exchange.unite(group)?;
     Ok(exchange.commit().await?.holding(held))
 }
 
@@ -50,7 +73,7 @@ pub(super) async fn redeem(
         return Ok(None);
     };
     let mut exchange = Exchange::begin(&cx.server, user, contact).await?;
-    match exchange.unite() {
+    match exchange.unite(None) {
         Ok(()) => {}
         // A person may make room.
         Err(error) if error.condition() == Condition::ResourceConstraint => return Ok(None),
