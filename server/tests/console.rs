@@ -46,6 +46,19 @@ async fn a_link_opens_the_console_once() {
 }
 
 #[tokio::test]
+async fn a_link_that_is_asked_for_anew_leads_on_who_is_signed_in() {
+    let server = Cloister::start().await;
+    let mut browser = Browser::new(&server);
+    let link = browser.link().await;
+    browser.get(&link).await;
+    let answer = browser.get(&link).await;
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/console")));
+    assert!(!browser.page("/console/failures").await.contains("wrong-link"));
+    browser.send("/console/sign-out", &[]).await;
+    assert_eq!(browser.get(&link).await.status, 403);
+}
+
+#[tokio::test]
 async fn a_link_is_over_after_five_minutes() {
     let server = Cloister::start().await;
     let mut browser = Browser::new(&server);

@@ -14,7 +14,7 @@ use super::SIGN_IN;
 use super::answer::{self, BRAND, Section};
 use super::fields::Fields;
 use super::gate::ENTER;
-use super::visit::{Guest, Sent, cookie_name};
+use super::visit::{Guest, Sent, Visit, cookie_name};
 use crate::auth::Guess;
 use crate::metrics::FailureKind;
 use crate::pages::{self, Frame, Language};
@@ -74,12 +74,17 @@ async fn enter(
 
 async fn follow(
     guest: Guest,
+    visit: Result<Visit, Response>,
     State(server): State<Arc<Server>>,
     Query(query): Query<BTreeMap<String, String>>,
 ) -> Response {
     let token = Fields::new(query);
     if server.console.follow(server.clock.now(), token.text("token")) {
         return welcome(&server, &guest);
+    }
+    if visit.is_ok() {
+        // Who followed it comes again: the page was asked for anew before the browser had gone on.
+        return Redirect::to(Section::Overview.path()).into_response();
     }
     note(&server, "wrong-link");
     let text = "This link was used already, or is older than five minutes.";
