@@ -1,5 +1,8 @@
 // What is claimed in a run, and what came of it; as ../interop/claims.py has it.
 
+/** Letters of what was there instead. */
+const SHOWN = 500;
+
 let passed = 0;
 const failed = [];
 
@@ -11,7 +14,7 @@ export function claim(what, holds, instead) {
     } else {
         failed.push(what);
         console.log(`FAILED  ${what}`);
-        if (instead !== undefined) console.log(`        instead: ${JSON.stringify(instead)}`);
+        if (instead !== undefined) console.log(`        instead: ${JSON.stringify(instead).slice(0, SHOWN)}`);
     }
 }
 
@@ -20,8 +23,9 @@ export function remark(what) {
     console.log(`-       ${what}`);
 }
 
-/** The last line of a run; the status to exit with. */
+/** The last lines of a run: what failed, once more, and how much; the status to exit with. */
 export function conclusion(name) {
+    for (const what of failed) console.log(`FAILED  ${what}`);
     console.log(`${name}: ${passed} passed, ${failed.length} failed`);
     return failed.length > 0 ? 1 : 0;
 }

@@ -24,6 +24,8 @@ def remark(what):
 
 
 def conclusion(name):
-    """The last line of a run, and the status to exit with."""
+    """The last lines of a run: what failed, once more, and how much; the status to exit with."""
+    for what in failed:
+        print(f"FAILED  {what}", flush=True)
     print(f"{name}: {passed} passed, {len(failed)} failed", flush=True)
     return 1 if failed else 0
