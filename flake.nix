@@ -35,7 +35,7 @@
           cloister = pkgs.callPackage ./server/package.nix { };
           inherit (build) vm;
           inherit (build.images) iso;
-          qcow2 = build.images.qemu;
+          qcow2 = if pkgs.stdenv.hostPlatform.isAarch64 then build.images.qemu-efi else build.images.qemu;
         }
       );
 

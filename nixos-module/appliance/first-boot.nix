@@ -58,8 +58,11 @@ in
       ExecStart = lib.getExe medium;
       RuntimeDirectory = "cloister-appliance-medium";
       TimeoutStartSec = "60s";
-      # It mounts, in a namespace of its own, and has no network.
-      CapabilityBoundingSet = [ "CAP_SYS_ADMIN" ];
+      # It mounts, in a namespace of its own, and has no network. Folders and files may be whoever's.
+      CapabilityBoundingSet = [
+        "CAP_DAC_READ_SEARCH"
+        "CAP_SYS_ADMIN"
+      ];
       SystemCallFilter = [
         "@system-service"
         "@mount"

@@ -28,18 +28,21 @@
   systemd.coredump.enable = false;
   # A shell without a password is none; the machine starts again instead.
   systemd.enableEmergencyMode = false;
-  boot.initrd.systemd.emergencyAccess = false;
+  # An ISO would have it.
+  boot.initrd.systemd.emergencyAccess = lib.mkForce false;
 
   services.journald = {
     storage = "persistent";
-    extraConfig = ''
+    # The last one that is said counts, and nothing is to be said on the terminals but what people read there.
+    extraConfig = lib.mkAfter ''
       SystemMaxUse=256M
       MaxRetentionSec=1month
       ForwardToConsole=no
     '';
   };
 
-  services.timesyncd.enable = true;
+  # A VM has its time from the machine that it runs on.
+  services.timesyncd.enable = lib.mkDefault true;
   services.fstrim.enable = lib.mkDefault true;
   zramSwap.enable = lib.mkDefault true;
 }

@@ -1,6 +1,7 @@
 # What the ISO, the qcow2 image and the VM have in common, and in what they differ.
 #   config.system.build.images.iso     live; what lasts lies on a disk labelled cloister-data
-#   config.system.build.images.qemu    a disk, which grows to the size it is given
+#   config.system.build.images.qemu    a disk, which grows to the size it is given; for ARM that is
+#                                      images.qemu-efi, as those machines have no BIOS
 #   config.system.build.vm             a VM on the machine that builds it
 {
   lib,
@@ -12,12 +13,20 @@ let
   serial = import ./serial.nix { inherit pkgs; };
   # Weaker than the defaults of the images, which know their disks, and of tests.
   weak = lib.mkOverride 1200;
+
+  disk = {
+    image.baseName = lib.mkForce "cloister-appliance";
+    boot.growPartition = true;
+    # What makes the image has it install the boot loader.
+    system.switch.enable = true;
+    fileSystems."/".autoResize = true;
+  };
 in
 {
   imports = [ "${modulesPath}/profiles/qemu-guest.nix" ];
 
   networking.hostName = weak "cloister";
-  system.stateVersion = weak "26.05";
+  system.stateVersion = lib.mkOverride 1100 "26.05";
   boot = {
     initrd.systemd.enable = true;
     # The last one is /dev/console. The kernel says only what is grave, as people read the terminals.
@@ -26,7 +35,7 @@ in
       "console=tty0"
       "quiet"
     ];
-    consoleLogLevel = 3;
+    consoleLogLevel = lib.mkDefault 3;
     loader = {
       timeout = lib.mkDefault 1;
       grub.device = weak "/dev/vda";
@@ -41,6 +50,7 @@ in
     iso = {
       services.cloister-appliance.live = true;
       image.baseName = lib.mkForce "cloister-appliance";
+      boot.loader.timeout = lib.mkForce 1;
       isoImage = {
         volumeID = "CLOISTER_LIVE";
         appendToMenuLabel = " Cloister";
@@ -48,11 +58,8 @@ in
         makeUsbBootable = true;
       };
     };
-    qemu = {
-      image.baseName = lib.mkForce "cloister-appliance";
-      boot.growPartition = true;
-      fileSystems."/".autoResize = true;
-    };
+    qemu = disk;
+    qemu-efi = disk;
   };
 
   virtualisation.vmVariant.virtualisation = {

@@ -15,7 +15,6 @@
   environment.stub-ld.enable = false;
   programs.nano.enable = false;
   programs.command-not-found.enable = false;
-  programs.less.enable = lib.mkDefault false;
   fonts.fontconfig.enable = false;
   xdg = {
     autostart.enable = false;
