@@ -17,7 +17,10 @@ let
         configuration
         {
           nixpkgs.hostPlatform = pkgs.stdenv.hostPlatform.system;
-          fileSystems."/".device = "/dev/disk/by-label/nixos";
+          fileSystems."/" = {
+            device = "/dev/disk/by-label/nixos";
+            fsType = "ext4";
+          };
           boot.loader.grub.device = "/dev/vda";
           system.stateVersion = "26.05";
         }
