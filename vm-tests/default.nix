@@ -12,7 +12,7 @@ let
   inherit (pkgs) lib;
   isTest = name: type: type == "regular" && lib.hasSuffix ".nix" name && name != "default.nix";
   given = {
-    inherit self nixpkgs;
+    inherit self nixpkgs pkgs;
     shared = import ./lib { inherit self pkgs; };
   };
 in
