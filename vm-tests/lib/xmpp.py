@@ -54,6 +54,7 @@ class Person(slixmpp.ClientXMPP):
             # XEP-0368: a port that serves other protocols, too, tells by this what comes.
             self.ssl_context.set_alpn_protocols(["xmpp-client"])
         self.address = (arguments.host, arguments.port or (5223 if arguments.direct else 5222))
+        self.add_filter("out_sync", self.keep, order=0)
         self.patient = False
         self.ended = asyncio.get_event_loop().create_future()
         self.started = asyncio.Event()
@@ -65,6 +66,13 @@ class Person(slixmpp.ClientXMPP):
             self.add_event_handler(event, self.shown.put_nowait)
         for event in ("ssl_invalid_chain", "connection_failed", "failed_all_auth", "stream_error"):
             self.add_event_handler(event, lambda what, event=event: self.fail(f"{event}: {what}"))
+
+    def keep(self, stanza):
+        """What was about to be sent when the connection broke is sent later; slixmpp would forget it."""
+        if self.transport:
+            return stanza
+        self.loop.call_soon(self.send, stanza)
+        return None
 
     def fail(self, why):
         if not self.patient and not self.ended.done():
