@@ -29,52 +29,53 @@ let
 
   # What this module, and no other, holds against the configuration.
   complaints =
-    configuration:
+    machine:
     let
       ours = lib.filter (
         definition: lib.hasPrefix (toString ./.) (toString definition.file)
-      ) (system configuration).options.assertions.definitionsWithLocations;
+      ) machine.options.assertions.definitionsWithLocations;
       assertions = lib.concatMap (definition: definition.value) ours;
     in
     map (assertion: assertion.message) (lib.filter (assertion: !assertion.assertion) assertions);
 
   isRefused =
-    case:
+    case: machine:
     let
-      found = complaints case.configuration;
+      found = complaints machine;
     in
     lib.any (lib.hasInfix case.refused) found
     || throw "${case.name}: should be refused with “${case.refused}”, is: ${toString found}";
   isAccepted =
-    case:
+    case: machine:
     let
-      found = complaints case.configuration;
+      found = complaints machine;
     in
     found == [ ] || throw "${case.name}: should be accepted, is refused: ${toString found}";
   isNoOption =
-    case:
+    case: machine:
     let
-      evaluated = builtins.tryEval (
-        builtins.deepSeq (system case.configuration).config.services.cloister.settings (
-          builtins.deepSeq (system case.configuration).config.services.cloister.hostTables true
-        )
-      );
+      inherit (machine.config.services.cloister) settings hostTables;
+      evaluated = builtins.tryEval (builtins.deepSeq [ settings hostTables ] true);
     in
     !evaluated.success || throw "${case.name}: should not evaluate, and does";
   holds =
-    case:
-    case.holds (system case.configuration).config || throw "${case.name}: does not hold";
+    case: machine:
+    case.holds machine.config || throw "${case.name}: does not hold";
 
   judge =
     case:
+    let
+      # Once: it takes a second or two.
+      machine = system case.configuration;
+    in
     if case ? refused then
-      isRefused case
+      isRefused case machine
     else if case ? holds then
-      isAccepted case && holds case
+      isAccepted case machine && holds case machine
     else if case.evaluates or true then
-      isAccepted case
+      isAccepted case machine
     else
-      isNoOption case;
+      isNoOption case machine;
 
   reference = import ./reference.nix { inherit lib; } (system { }).options.services.cloister;
 in
