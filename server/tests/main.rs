@@ -133,6 +133,7 @@ mod xep_0191_blocking;
 mod xep_0198_counts;
 mod xep_0198_ends;
 mod xep_0198_groupchat;
+mod xep_0198_once;
 mod xep_0198_refresh;
 mod xep_0198_resumption;
 mod xep_0198_stream_management;

@@ -224,6 +224,11 @@ impl Connection {
         let filter = Filter { after: Some(position), ..Filter::default() };
         let page = archive.page(account, &filter, From::Start, PAGE);
         let found = Box::pin(page).await.map_err(store_failed)?;
+        if !found.items.is_empty() {
+            // A message can be read before it is delivered. As long as something is left to the
+            // archive, so is what is delivered: behind this nothing of the page comes once more.
+            Box::pin(router::settle(&self.cx.server, account)).await;
+        }
         let parcels = found.items.iter();
         let parcels = parcels.filter_map(|item| replay::parcel(&self.cx, &self.session, item));
         let parcels = parcels.collect();
