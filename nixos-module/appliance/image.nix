@@ -26,6 +26,7 @@ in
   imports = [ "${modulesPath}/profiles/qemu-guest.nix" ];
 
   networking.hostName = weak "cloister";
+  # Stronger than that of tests, which is of whatever NixOS they are run with.
   system.stateVersion = lib.mkOverride 1100 "26.05";
   boot = {
     initrd.systemd.enable = true;
